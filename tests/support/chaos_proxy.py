@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import re
+import socket
 import threading
+from collections import Counter
 from collections.abc import Callable
-from typing import Self
 from urllib.parse import urlsplit
 
-_REQUEST = re.compile(rb"(?P<method>[A-Z]+) (?P<target>\S+) HTTP/1\.1\r\n")
-_END_OF_HEAD = b"\r\n\r\n"
+from tests.support.scripted_server import Connection, Request, Server
 
 LOST = -1
 """Nothing of the response arrives: the server has done what was requested, and the client can't know."""
@@ -25,126 +23,78 @@ how many bytes of the response's body get through before the connection is cut; 
 the head. Bytes are sent in place of the response."""
 
 
-class ChaosProxy:
-    """Serves from a thread, one request at a time per connection, which is how the SDK sends them."""
-
+class ChaosProxy(Server):
     def __init__(self, target: str, allow: Allow) -> None:
         """`target` is a URL of the server; `url` is the same URL through this proxy."""
+        super().__init__()
         parts = urlsplit(target)
-        self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
-        self._target = target
-        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self.url += parts.path
+        self._server = (parts.hostname or "127.0.0.1", parts.port or 80)
         self._allow = allow
-        self._seen: dict[str, int] = {}
-        self._ready = threading.Event()
+        self._seen: Counter[str] = Counter()
         self.cuts: list[str] = []
         """The requests whose responses were cut or lost."""
 
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), name="chaos-proxy")
-        self._thread.start()
-        assert self._ready.wait(60)
-        return self
+    def respond(self, connection: Connection, request: Request) -> bool:
+        """This request and those that follow it over the same connection."""
+        with socket.create_connection(self._server) as there:
+            there.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            answers = _Answers(there, connection.socket, self.cuts)
+            answers.start()
+            following: Request | None = request
+            try:
+                while following is not None and self._passes_on(following, connection, answers):
+                    following = connection.read()
+            finally:
+                with contextlib.suppress(OSError):
+                    there.shutdown(socket.SHUT_RDWR)
+                answers.join(60)
+        return False
 
-    def __exit__(self, *exc_info: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(60)
+    def _passes_on(self, request: Request, connection: Connection, answers: _Answers) -> bool:
+        name = f"{request.method} {request.target.partition('?')[0]}"
+        with self._lock:
+            number = self._seen[name]
+            self._seen[name] += 1
+        allowed = self._allow(name, number)
+        if isinstance(allowed, bytes):
+            connection.send(allowed)
+            if allowed == HELD:
+                connection.stall()
+            return False
+        answers.expect(name, allowed)
+        answers.server.sendall(request.to(request.target))
+        return True
 
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        tasks: set[asyncio.Task[None]] = set()
 
-        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.create_task(self._relay(reader, writer))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+class _Answers(threading.Thread):
+    """Passes on what the server sends. Where that is cut or ends, the connection of the client ends."""
 
-        server = await asyncio.start_server(accept, "127.0.0.1", 0, backlog=512)
-        self.url = self._target.replace(self._origin, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", 1)
-        self._ready.set()
-        await self._stop.wait()
-        server.close()
-        # Each relay ends by itself and closes its sockets; cancelling it might leave one open.
-        await asyncio.gather(*tasks)
+    def __init__(self, server: socket.socket, client: socket.socket, cuts: list[str]) -> None:
+        super().__init__(daemon=True)
+        self.server, self._client, self._cuts = server, client, cuts
 
-    async def _relay(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        writers = [back]
+    def expect(self, request: str, allowed: int | None) -> None:
+        self._request, self._allowed = request, allowed
+        self._received, self._sent = b"", 0
+
+    def run(self) -> None:
         with contextlib.suppress(OSError):
-            server, there = await asyncio.open_connection(self._host, self._port)
-            writers.append(there)
-            connection = _Connection(self, client, back, server, there)
-            ways = [connection.ask(), connection.answer(), self._stop.wait()]
-            running = [asyncio.ensure_future(way) for way in ways]
-            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for way in running:
-                way.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-        for writer in writers:
-            # What was let through is flushed, unless nobody waits for it any more.
-            writer.transport.abort() if self._stop.is_set() else writer.close()
-        for writer in writers:
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+            while data := self.server.recv(65536):
+                if self._allowed is None:
+                    self._client.sendall(data)
+                elif self._is_cut(data, self._allowed):
+                    self._cuts.append(self._request)
+                    break
+        with contextlib.suppress(OSError):
+            self._client.shutdown(socket.SHUT_RDWR)
 
-    def allowance(self, request: str) -> int | bytes | None:
-        number = self._seen[request] = self._seen.get(request, -1) + 1
-        return self._allow(request, number)
-
-
-class _Connection:
-    def __init__(
-        self,
-        proxy: ChaosProxy,
-        client: asyncio.StreamReader,
-        back: asyncio.StreamWriter,
-        server: asyncio.StreamReader,
-        there: asyncio.StreamWriter,
-    ) -> None:
-        self._proxy = proxy
-        self._client, self._back = client, back
-        self._server, self._there = server, there
-        self._request = ""
-        self._left: int | None = None
-        self._in_head = True
-
-    async def ask(self) -> None:
-        while data := await self._client.read(65536):
-            if match := _REQUEST.match(data):
-                target = match["target"].partition(b"?")[0]
-                self._request = f"{match['method'].decode()} {target.decode()}"
-                allowed = self._proxy.allowance(self._request)
-                if isinstance(allowed, bytes):
-                    await self._answer_instead(allowed)
-                    return
-                self._left, self._in_head = allowed, True
-            self._there.write(data)
-            await self._there.drain()
-
-    async def _answer_instead(self, response: bytes) -> None:
-        self._back.write(response)
-        await self._back.drain()
-        while response == HELD and await self._client.read(65536):
-            pass
-
-    async def answer(self) -> None:
-        head = b""
-        while data := await self._server.read(65536):
-            if self._left == LOST:
-                break
-            if self._left is not None:
-                if self._in_head:
-                    head += data
-                    if _END_OF_HEAD not in head:
-                        continue
-                    self._in_head = False
-                    start = head.index(_END_OF_HEAD) + len(_END_OF_HEAD)
-                    data, head, self._left = head, b"", self._left + start
-                data = data[: self._left]
-                self._left -= len(data)
-            self._back.write(data)
-            await self._back.drain()
-            if self._left == 0:
-                break
-        else:
-            return
-        self._proxy.cuts.append(self._request)
+    def _is_cut(self, data: bytes, allowed: int) -> bool:
+        self._received += data
+        head, end_of_head, _ = self._received.partition(b"\r\n\r\n")
+        if allowed == LOST or not end_of_head:
+            return allowed == LOST
+        end = len(head + end_of_head) + allowed
+        self._client.sendall(self._received[self._sent : end])
+        self._sent = len(self._received)
+        return self._sent >= end

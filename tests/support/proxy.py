@@ -32,9 +32,7 @@ class Proxy(Server):
             if request.method == "CONNECT":
                 connection.send(CONNECTED)
             else:
-                fields = [f"{name}: {value.decode('latin-1')}" for name, value in request.headers.items()]
-                head = "\r\n".join([f"{request.method} /{path} HTTP/1.1", *fields, "", ""])
-                there.sendall(head.encode("latin-1") + request.body)
+                there.sendall(request.to(f"/{path}"))
             answers = threading.Thread(target=_pass_on, args=(there, connection.socket), daemon=True)
             answers.start()
             _pass_on(connection.socket, there)

@@ -52,6 +52,11 @@ class Request(NamedTuple):
     def token(self) -> str:
         return self.headers.get("authorization", b"").decode().removeprefix("Bearer ")
 
+    def to(self, target: str) -> bytes:
+        """The bytes with which a proxy passes it on."""
+        fields = [f"{name}: {value.decode('latin-1')}" for name, value in self.headers.items()]
+        return "\r\n".join([f"{self.method} {target} HTTP/1.1", *fields, "", ""]).encode("latin-1") + self.body
+
 
 class Connection:
     """An accepted socket, with the current request."""
