@@ -566,6 +566,12 @@ def opentelemetry() -> Iterator[tuple[Any, Any, Any]]:
     meter_provider.shutdown()
 
 
+def metrics_of(reader: Any) -> dict[str, Any]:
+    [resource] = reader.get_metrics_data().resource_metrics
+    [scope] = resource.scope_metrics
+    return {metric.name: metric for metric in scope.metrics}
+
+
 @sync_and_async
 async def test_opentelemetry_spans_and_metrics_follow_the_http_conventions(
     sandbox: Sandbox, mode: str, opentelemetry: tuple[Any, Any, Any]
@@ -608,12 +614,7 @@ async def test_opentelemetry_spans_and_metrics_follow_the_http_conventions(
     sent = dict(next(r for r in sandbox.requests if r.operation == "get_tool").raw_headers)[b"traceparent"].decode()
     assert sent.startswith(f"00-{first.context.trace_id:032x}-{first.context.span_id:016x}-")
 
-    metrics = {
-        metric.name: metric
-        for resource in reader.get_metrics_data().resource_metrics
-        for scope in resource.scope_metrics
-        for metric in scope.metrics
-    }
+    metrics = metrics_of(reader)
     durations = metrics["http.client.request.duration"]
     assert durations.unit == "s"
     counts = {
@@ -643,10 +644,8 @@ def test_opentelemetry_counts_webhooks_and_streams(
         with client.rooms.stream(client.rooms.create(assistant_id=bot.id).id):
             pass
     metrics = {
-        metric.name: [(dict(point.attributes), getattr(point, "value", None)) for point in metric.data.data_points]
-        for resource in reader.get_metrics_data().resource_metrics
-        for scope in resource.scope_metrics
-        for metric in scope.metrics
+        name: [(dict(point.attributes), getattr(point, "value", None)) for point in metric.data.data_points]
+        for name, metric in metrics_of(reader).items()
     }
     assert metrics["interactor.stream.active"] == [({"type": "room"}, 0)]
     assert metrics["interactor.stream.disconnects"] == [({"type": "room", "reason": "client_close"}, 1)]

@@ -60,7 +60,7 @@ VERSION_OF_CURL: str = TABLE.pop("version_of_curl")
 ROWS = [Row(name, **{"curl": row["ours"], **row}) for name, row in TABLE.items()]
 
 
-class OddServer(Server):
+class ServerOfRow(Server):
     """Responds to /odd as the row says, in pieces of `size` bytes, and to any other request with `next`."""
 
     def __init__(self, row: Row, size: int = 1 << 20, tls: ssl.SSLContext | None = None) -> None:
@@ -120,7 +120,7 @@ async def fetch(client: Any, method: str, url: str, headers: dict[str, str]) -> 
     return f"{response.status_code} {response.content.decode('latin-1')}".rstrip()
 
 
-async def outcome(mode: str, row: Row, server: OddServer) -> str:
+async def outcome(mode: str, row: Row, server: ServerOfRow) -> str:
     """As in the table; with what the next request received, if it isn't the response to it."""
     async with client_of(mode) as client:
         found = await fetch(client, row.method, f"{server.url}/odd", row.headers)
@@ -140,18 +140,18 @@ def test_odd_response_has_the_outcome_of_the_table_and_the_next_request_its_own_
 
     for row in ROWS:
         size = 1 + len(row.data) // 1000 if way == "in pieces" else 1 << 20
-        with subtests.test(row.name), OddServer(row, size) as server:
+        with subtests.test(row.name), ServerOfRow(row, size) as server:
             assert asyncio.run(outcome(mode, row, server)) == row.ours
 
 
-def parts(server: OddServer, then: str) -> Iterator[bytes]:
+def parts(server: ServerOfRow, then: str) -> Iterator[bytes]:
     yield b"x" * (1 << 16)
     if then == "close":
         assert server.done.wait(60)
     yield from [b"x" * (1 << 16)] * (1 << 7)  # more than fits into the buffers of two sockets
 
 
-def slow_to_end(server: OddServer) -> Iterator[bytes]:
+def slow_to_end(server: ServerOfRow) -> Iterator[bytes]:
     yield b"whole"
     assert server.done.wait(60)
 
@@ -176,7 +176,7 @@ async def test_response_that_comes_during_an_upload_is_read_whatever_the_server_
 ) -> None:
     """It closes the connection, or reads on, or neither."""
     row = Row("413", "HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nhello", "", method="POST", then=then)
-    with OddServer(row, tls=tls_context_of(authority) if scheme == "https" else None) as server:
+    with ServerOfRow(row, tls=tls_context_of(authority) if scheme == "https" else None) as server:
         upload: Any = parts(server, then)
         if content == "bytes":
             upload = b"".join(upload)
@@ -192,7 +192,7 @@ async def test_response_that_comes_during_an_upload_is_read_whatever_the_server_
 async def test_connection_is_reused_after_a_response_to_all_of_an_upload(mode: str) -> None:
     """The iterator ends only then, but has no more to say: the server knows the length."""
     row = Row("200", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "")
-    with OddServer(row) as server:
+    with ServerOfRow(row) as server:
         upload: Any = slow_to_end(server) if mode == "sync" else in_task(slow_to_end(server))
         async with client_of(mode) as client:
             await client.put(f"{server.url}/odd", content=upload, headers={"Content-Length": "5"})
@@ -204,7 +204,7 @@ def verdict_of_curl(row: Row, folder: Path) -> str:
     """As in the table; with what the next request received, if it isn't the response to it."""
     options = {"HEAD": ["--head"], "POST": ["--data-binary", "@-", "--header", "Expect:"]}.get(row.method, [])
     (folder / "odd").write_bytes(b"")  # curl makes no file without a body
-    with OddServer(row) as server:
+    with ServerOfRow(row) as server:
 
         def transfer(path: str, *options: str) -> list[str]:
             output = ["--output", str(folder / path), "--write-out", r"%{exitcode} %{response_code} %{num_connects}\n"]
