@@ -21,8 +21,12 @@ from interactor_ext.cli.output import write, write_markdown
 _MAX_FOUND = 8
 # Words of questions that say nothing of their subject.
 _STOP_WORDS = frozenset(
-    "a an the i my me we you it its is are was be been do does did can could should would will how what which where when "
-    "who why to of in on at by for from with and or if that this there have has had need use using get make so as into".split()
+    re.findall(
+        r"\w+",
+        "a an the i my me we you it its is are was be been do does did can could should would will how what which "
+        "where when who why to of in on at by for from with and or if that this there have has had need use using "
+        "get make so as into",
+    )
 )
 _ENTRY = re.compile(r"^(?:## (?P<section>.+)|- \[(?P<title>.+?)\]\((?P<name>[^)]+)\.html\): (?P<about>.*))$", re.M)
 # A heading, or a code block, in which a # begins a comment.
@@ -65,7 +69,7 @@ def pages() -> dict[str, Page]:
 
 
 def name_of(words: str) -> str:
-    """Return a page's name without a file ending or a heading's anchor: how-to/webhooks for how-to/webhooks.md#flask."""
+    """Return a page's name, as how-to/webhooks for how-to/webhooks.md#flask, without a file ending or an anchor."""
     return re.sub(r"(\.md|\.html)?(#.*)?$", "", words.strip(), count=1)
 
 
