@@ -206,6 +206,7 @@ cassettes: $(READY)
 	INTERACTOR_RECORD=1 $(BIN)/python -m pytest tests/testing/test_cassettes.py
 
 pictures: $(READY)
+	$(BIN)/python -m tests.support.ways
 	INTERACTOR_PICTURES=docs/pictures $(BIN)/python -m pytest -m full tests/docs/test_pictures.py
 
 bench: $(READY)

@@ -259,6 +259,6 @@ def test_diagram_is_drawn_from_its_source(source: Path) -> None:
 
 
 def test_diagrams_of_the_architecture_are_of_this_code() -> None:
-    """Run `python -m tests.support.ways`, then `make pictures`."""
+    """Run `make pictures`."""
     for file, content in ways.diagrams():
         assert file.read_text(encoding="utf-8") == content

@@ -1,6 +1,6 @@
 """The diagrams of docs/explanation/architecture.md: five ways, traced in real runs, and the imports between rooms.
 
-`python -m tests.support.ways` writes their sources, and `make pictures` draws them.
+`python -m tests.support.ways` writes their sources; `make pictures` also draws them.
 """
 
 from __future__ import annotations
