@@ -1,7 +1,7 @@
 """Writes interactor_client/ and the relay's TypeScript declarations from openapi.yaml:
 `python generator-templates/generate.py [--check] [--output FOLDER]`.
 
-Of another API, with `--specification FILE --output FOLDER`, the package alone.
+With `--specification FILE --output FOLDER`, only writes the package, for another API.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def render(api: Api) -> dict[str, str]:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - it is no HTML
+        autoescape=False,  # noqa: S701 - not HTML
     )
     environment.globals["api"] = api
     environment.filters["with_methods"] = lambda text: re.sub(

@@ -48,7 +48,7 @@ class Hint(NamedTuple):
 
 @cache
 def hints(package: str) -> dict[str, dict[str, Hint]]:
-    """The table `hints.txt` of a package, by section: `guess guess = name of ours`, or `guess guess: what to do`."""
+    """The table `hints.txt` of a package, by section: `guess guess = our name`, or `guess guess: what to do`."""
     table: dict[str, dict[str, Hint]] = {}
     section = table
     try:
