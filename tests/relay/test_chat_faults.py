@@ -80,7 +80,7 @@ def offline(front: Front) -> Iterator[None]:
 def stream_refused_with_429(front: Front) -> Iterator[None]:
     front.rules["/stream"] = lambda number: refusal("429 Too Many Requests", "Retry-After: 300")
     front.chat.browser.refresh()
-    front.chat.shows(STATUS, "Too many open chats: answers come late")
+    front.chat.shows(STATUS, "Too many open chats, replies are delayed")
     front.chat.write(QUESTION)
     yield
 
@@ -134,7 +134,7 @@ def server_stopped(front: Front) -> Iterator[None]:
     try:
         # 40 seconds later.
         front.chat.run("const now = Date.now.bind(Date); Date.now = () => now() + 40_000")
-        front.chat.until(lambda: front.chat.status.startswith("Nothing heard from the server for 4"))
+        front.chat.until(lambda: front.chat.status.startswith("No response from the server for 4"))
     finally:
         os.kill(front.page._process.pid, signal.SIGCONT)
     yield

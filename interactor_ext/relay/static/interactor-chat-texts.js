@@ -22,7 +22,7 @@ export const TEXTS = Object.freeze({
   send: "Send",
   sending: "Sending",
   waiting: "Waiting",
-  silent: "Nothing heard from the server for {seconds} s",
+  silent: "No response from the server for {seconds} s",
   pause: "Too many messages at once. The rest will be sent in {seconds} s.",
   notSent: "Not sent.",
   edit: "Edit",
@@ -55,7 +55,7 @@ export const TEXTS = Object.freeze({
   statuses: Object.freeze({
     connecting: "Connecting",
     open: "Connected",
-    busy: "Too many open chats: answers come late",
+    busy: "Too many open chats, replies are delayed",
     waiting: "Connection lost, reconnecting",
     paused: "Paused",
     closed: "Not connected",
