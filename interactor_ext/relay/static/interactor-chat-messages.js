@@ -70,8 +70,6 @@ export class MessageList {
     const meta = element("div", { class: "meta", part: "meta" }, element("span"), element("time"));
     const bubble = element("div", { class: "bubble text", part: "text", dir: "auto" });
     const node = element("article", { class: `message ${kind}`, part: `message ${kind}` }, meta, bubble, element("div"));
-    // The words of an answer are not announced one by one; the chat announces it as a whole.
-    if (role !== "user") node.ariaLive = "off";
     const foot = element("div", { class: "foot" });
     if (role === "user") {
       const { retry, edit } = this.#view;

@@ -504,7 +504,7 @@ export class ChatSession {
         const { message } = event;
         const fits = typeof message?.id === "string" && typeof (message.content ?? "") === "string";
         // One that only calls tools comes before the answer. The history has what doesn't fit.
-        if (!fits || message.content) this.#finish(fits ? message.id : "");
+        if (!fits || (message.content && message.role !== "user")) this.#finish(fits ? message.id : "");
         if (fits && !message.tool_calls?.some(({ status }) => status === "pending")) this.#final.add(message.id);
         if (fits) this.#put(message);
         this.#readHistory();

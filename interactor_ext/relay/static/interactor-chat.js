@@ -23,8 +23,6 @@ const PROPERTIES = /** @type {const} */ (["headers", "credentials", "renderMarkd
 const PAGE_EVENTS = ["pagehide", "pageshow"];
 /** Statuses in which answers come late, or not at all. */
 const LATE = new Set(["busy", "waiting"]);
-/** Milliseconds until screen readers are told of what is added, after a page of history. */
-const QUIET = 500;
 /** Milliseconds that a button says that it has copied. */
 const COPIED = 2000;
 
@@ -72,8 +70,6 @@ export class InteractorChatElement extends Base {
   /** The calls whose cards they were told of. */
   #waiting = "";
   #lastStatus = "";
-  /** Until the log is announced again. @type {ReturnType<typeof setTimeout> | undefined} */
-  #quiet;
   /** The presentation of the form that is shown. @type {object | undefined} */
   #asked;
   /** Where the focus went when a form was answered; the next form takes it from there. @type {Element | undefined} */
@@ -526,22 +522,6 @@ export class InteractorChatElement extends Base {
     empty.hidden = !isEmpty || Boolean(session?.error);
     setText(empty, session && !session.isLoaded ? texts.loading : texts.empty);
     this.#drawPrompts(!empty.hidden && session?.isLoaded === true);
-    this.#quieten(!session?.isLoaded || session.isLoadingEarlier);
-  }
-
-  /** Screen readers are not told of what was said earlier. @param {boolean} isLoading */
-  #quieten(isLoading) {
-    const { log } = this.#nodes;
-    if (isLoading) {
-      clearTimeout(this.#quiet); // of the load before
-      this.#quiet = undefined;
-      log.ariaLive = "off";
-    } else if (log.ariaLive === "off") {
-      this.#quiet ??= setTimeout(() => {
-        this.#quiet = undefined;
-        log.ariaLive = "polite";
-      }, QUIET);
-    }
   }
 
   /** @param {boolean} isShown */
@@ -563,13 +543,14 @@ export class InteractorChatElement extends Base {
     this.#tellNews(messages);
   }
 
-  /** Tells screen readers of answers as a whole, and of calls that wait for a decision. @param {readonly ChatMessage[]} messages */
+  /** Tells screen readers of messages that come, and of calls that wait for a decision. @param {readonly ChatMessage[]} messages */
   #tellNews(messages) {
     const texts = this.#texts;
     const { log } = this.#nodes;
     const writing = messages.find(({ state }) => state === "writing")?.key;
-    const newest = messages.findLast(({ role, content, state }) => {
-      return role === "assistant" && state !== "writing" && (content || state === "stopped");
+    const newest = messages.findLast(({ role, key, id, content, state }) => {
+      const isFromElsewhere = role !== "user" || key === id;
+      return isFromElsewhere && state !== "writing" && (content || state === "stopped");
     });
     const waiting = this.#session?.approvals.map(({ id }) => id).join() ?? "";
     const news = [];
@@ -691,8 +672,8 @@ function build(root) {
   const status = element("div", { class: "status", part: "status" });
   const top = element("div", { class: "top", part: "header" }, element("slot", { name: "header" }), status);
   const earlier = element("button", { type: "button", class: "earlier small", part: "button", hidden: "" });
+  // What is new is announced as a whole, without buttons.
   const log = element("div", { class: "log", part: "messages", role: "log", "aria-live": "off" });
-  log.setAttribute("aria-relevant", "additions");
   const empty = element("p", { class: "empty", part: "empty" });
   const prompts = element("div", { class: "prompts", part: "prompts", role: "group", hidden: "" });
   const workflow = element("p", { class: "workflow", part: "workflow", dir: "auto", hidden: "" });
