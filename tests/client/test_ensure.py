@@ -183,7 +183,7 @@ async def test_what_was_found_is_remembered_for_a_minute(
         (await user.assistants.ensure(**BOT, tools=tools)).name = "mine"
         bot = await user.assistants.ensure(**BOT, tools=tools)
         assert bot.name == BOT["name"]
-        assert (await client.namespace("user_2").assistants.ensure(**BOT)).outcome == "created"
+        assert (await client.namespace("user_2").assistants.ensure(**BOT, tools=tools)).outcome == "created"
         assert await visit(tools, system_prompt="Be brief.") == ("updated", 3)
         assert await visit(tools, system_prompt="Be brief.") == ("unchanged", 0)
         assert await visit(tools) == ("updated", 3)
