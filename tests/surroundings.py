@@ -7,9 +7,11 @@ import re
 import resource
 import tempfile
 
-# Tests call servers on 127.0.0.1 without a proxy, and compare output that depends on neither colours nor width.
+# Tests call servers on 127.0.0.1 without a proxy, compare output without colors that any width has, and set what they
+# need themselves, but for the switches of the suite.
 _OF_A_SHELL = re.compile(
     r"(?i:\w+_proxy)|(NO_|FORCE_|CLI)COLOR(_FORCE)?|PYTHON_COLORS|TTY_(COMPATIBLE|INTERACTIVE)|COLUMNS|LINES"
+    r"|INTERACTOR_(?!EXAMPLES|PICTURES|RECORD|SANDBOX|SCREENSHOTS)\w+"
 )
 # The path of a socket has at most 104 characters on macOS and 108 on Linux.
 _LONGEST_FOR_SOCKETS = 60

@@ -18,7 +18,7 @@ from tests import conftest
 print(json.dumps([dict(os.environ), tempfile.gettempdir(), resource.getrlimit(resource.RLIMIT_NOFILE)[0]]))
 """
 OF_A_SHELL = {
-    **dict.fromkeys(("HTTP_PROXY", "all_proxy", "no_proxy"), "http://127.0.0.1:9"),
+    **dict.fromkeys(("HTTP_PROXY", "all_proxy", "no_proxy", "INTERACTOR_CORE_API_URL"), "http://127.0.0.1:9"),
     **dict.fromkeys(("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"), "1"),
     "COLUMNS": "40",
     "LINES": "9",
