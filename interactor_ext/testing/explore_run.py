@@ -36,7 +36,7 @@ MARK = "interactor_invariant"
 SETTLED = 5.0
 # Left out of the stacks of a run that hangs: pytest's frames and their callers, and the sandbox's threads.
 OTHERS = re.compile(
-    r'\n  File "\S*_pytest\b.*(\n  File .*)*|\n\nThread .*(\n  File .*)*sandbox/http/server\.py.*(\n  File .*)*'
+    r'\n  File "[^"]*_pytest\b.*(\n  File .*)*|\n\nThread .*(\n  File .*)*sandbox/http/server\.py.*(\n  File .*)*'
 )
 # What differs from run to run in a message: ports, the sandbox's ids, memory addresses.
 CHANGING = re.compile(r"(?<=127\.0\.0\.1):\d+|(?<=localhost):\d+|(?<=[a-z]_)[0-9a-f]{20}\b|\b0x[0-9a-f]+")
