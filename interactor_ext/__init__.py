@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from interactor_client.types import UNSET, Unset
     from interactor_ext._clients import AsyncInteractorClient, InteractorClient
     from interactor_ext._clients.process_clients import get_async_client, get_client, reset_clients
-    from interactor_ext._engine.network.circuit_breaker import CircuitBreaker
+    from interactor_ext._engine.calls.circuit_breaker import CircuitBreaker
     from interactor_ext._interactor.config import InteractorConfig, validate_env
     from interactor_ext._interactor.views.credential_auth import AsyncCredentialAuth, CredentialAuth
     from interactor_ext._interactor.views.reports import Health, RateLimit, ResponseInfo
@@ -64,7 +64,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "interactor_client.types": ("UNSET", "Unset"),
-            "._engine.network.circuit_breaker": ("CircuitBreaker",),
+            "._engine.calls.circuit_breaker": ("CircuitBreaker",),
             ".chat._reply": ("AsyncReply", "Reply"),
             "._interactor.views.credential_auth": ("AsyncCredentialAuth", "CredentialAuth"),
             "._clients": ("AsyncInteractorClient", "InteractorClient"),

@@ -10,10 +10,10 @@ import httpx
 
 from interactor_client.advised import called, missing
 from interactor_client.api import AsyncResources, Resources
+from interactor_ext._engine.calls.circuit_breaker import CircuitBreaker
 from interactor_ext._engine.errors import ConfigurationError, InteractorError
 from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.logs import line_of_caller
-from interactor_ext._engine.network.circuit_breaker import CircuitBreaker
 from interactor_ext._engine.responses.read import read_response
 from interactor_ext._engine.retry_policy import RetryPolicy
 from interactor_ext._engine.waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio

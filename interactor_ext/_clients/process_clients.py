@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from interactor_ext._engine.calls.circuit_breaker import CircuitBreaker
     from interactor_ext._engine.limits.limiter import RateLimiter
-    from interactor_ext._engine.network.circuit_breaker import CircuitBreaker
     from interactor_ext._engine.retry_policy import RetryPolicy
     from interactor_ext._engine.telemetry_events import Telemetry
     from interactor_ext._interactor.tokens import TokenStore

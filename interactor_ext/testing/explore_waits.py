@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from interactor_ext._engine.network.attempts import Attempts
+from interactor_ext._engine.calls.attempts import Attempts
 from interactor_ext._engine.waiting import Closing
 from interactor_ext.testing.explore_faults import Placement
 from interactor_ext.webhooks import WebhookRouter

@@ -20,9 +20,9 @@ from interactor_ext import (
     InteractorClient,
     ServerError,
 )
-from interactor_ext._engine.network.attempts import Rules
-from interactor_ext._engine.network.circuit_breaker import Permit
-from interactor_ext._engine.network.retrying import RetryingTransport
+from interactor_ext._engine.calls.attempts import Rules
+from interactor_ext._engine.calls.circuit_breaker import Permit
+from interactor_ext._engine.calls.retrying import RetryingTransport
 from interactor_ext.retry import RetryPolicy
 from tests.support.modes import call, sync_and_async
 from tests.support.scripted_server import FaultServer, error, fine, refusing_url, send_and, settings_of

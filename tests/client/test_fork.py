@@ -11,8 +11,8 @@ import weakref
 import pytest
 
 from interactor_ext._engine import fork
+from interactor_ext._engine.calls.circuit_breaker import CircuitBreaker, Permit
 from interactor_ext._engine.limits.fair_queue import FairQueue, Place
-from interactor_ext._engine.network.circuit_breaker import CircuitBreaker, Permit
 from interactor_ext._engine.network.per_loop import PerLoop
 from interactor_ext._engine.waiting import ThreadWaiter
 from tests.support.waiting import collect_garbage

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from interactor_ext import GoneError, NotFoundError
-from interactor_ext._engine.network.attempts import Attempts, Rules
+from interactor_ext._engine.calls.attempts import Attempts, Rules
 from interactor_ext._engine.waiting import Closing
 from interactor_ext.retry import RetryPolicy
 from tests.support.contract import operations

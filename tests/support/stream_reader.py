@@ -14,8 +14,8 @@ import httpx
 from interactor_client.api.rooms import stream_room
 from interactor_client.models import MessageDelta
 from interactor_ext import InteractorError, RetryPolicy
-from interactor_ext._engine.network.attempts import Rules
-from interactor_ext._engine.network.retrying import AsyncRetryingTransport, RetryingTransport
+from interactor_ext._engine.calls.attempts import Rules
+from interactor_ext._engine.calls.retrying import AsyncRetryingTransport, RetryingTransport
 from interactor_ext._engine.streams.stream import AsyncStream, Stream
 from interactor_ext._interactor.views.http import event_reader
 from interactor_ext.transports import AsyncTransport, Transport

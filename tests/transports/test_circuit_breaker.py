@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from interactor_ext import CircuitOpenError, ServerError
-from interactor_ext._engine.network.circuit_breaker import CircuitBreaker, Permit
+from interactor_ext._engine.calls.circuit_breaker import CircuitBreaker, Permit
 from tests.support.clock import Clock
 from tests.support.modes import opened, sync_and_async
 from tests.support.scripted_server import ASSISTANT, OddServer, js

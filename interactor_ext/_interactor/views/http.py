@@ -34,7 +34,7 @@ from interactor_ext._interactor.views.view import OfOneProcess, View
 
 if TYPE_CHECKING:
     from interactor_ext._engine import deprecation
-    from interactor_ext._engine.network.retrying import AsyncRetryingTransport, RetryingTransport
+    from interactor_ext._engine.calls.retrying import AsyncRetryingTransport, RetryingTransport
     from interactor_ext._engine.retry_policy import RetryPolicy
     from interactor_ext._engine.telemetry_events import Reporter
 else:

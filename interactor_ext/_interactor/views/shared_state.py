@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import httpx
 
 from interactor_ext._engine import effects
+from interactor_ext._engine.calls.attempts import Rules
+from interactor_ext._engine.calls.circuit_breaker import CircuitBreaker
+from interactor_ext._engine.calls.retrying import AsyncRetryingTransport, RetryingTransport
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.fork import fork_safe_lock
 from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.network import async_transport
-from interactor_ext._engine.network.attempts import Rules
-from interactor_ext._engine.network.circuit_breaker import CircuitBreaker
-from interactor_ext._engine.network.retrying import AsyncRetryingTransport, RetryingTransport
 from interactor_ext._engine.network.sync_transport import Transport
 from interactor_ext._engine.retry_policy import RetryPolicy
 from interactor_ext._interactor.config import InteractorConfig

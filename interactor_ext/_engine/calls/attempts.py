@@ -16,10 +16,10 @@ import httpx
 
 from interactor_ext._engine.call import Call, describe_request
 from interactor_ext._engine.call_log import log_attempt, log_retry
+from interactor_ext._engine.calls.circuit_breaker import CircuitBreaker, Permit
 from interactor_ext._engine.errors import APITimeoutError, CircuitOpenError, InteractorError
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.network import routes
-from interactor_ext._engine.network.circuit_breaker import CircuitBreaker, Permit
 from interactor_ext._engine.responses import status_error
 from interactor_ext._engine.responses.connection_error import connection_error, interrupt_behind, may_have_been_sent
 from interactor_ext._engine.retry_policy import RetryPolicy, retry_after_of

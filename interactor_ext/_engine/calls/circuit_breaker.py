@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from interactor_ext._engine.calls.circuits import Circuits
 from interactor_ext._engine.equality import EqualBySettings
 from interactor_ext._engine.fork import after_fork_in_child, fork_safe_lock
-from interactor_ext._engine.network.circuits import Circuits
 
 
 class CircuitBreaker(EqualBySettings):

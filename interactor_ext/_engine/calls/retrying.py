@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 
 from interactor_ext._engine.call import Call
+from interactor_ext._engine.calls import foreign_stream
+from interactor_ext._engine.calls.attempts import Attempts, Rules, without_body
 from interactor_ext._engine.lazy import asyncio
-from interactor_ext._engine.network import foreign_stream
-from interactor_ext._engine.network.attempts import Attempts, Rules, without_body
 from interactor_ext._engine.network.http1 import announces_body
 from interactor_ext._engine.network.sync_transport import PooledBody
 from interactor_ext._engine.responses.connection_error import handler_behind, interrupt_behind
