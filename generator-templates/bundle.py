@@ -32,7 +32,10 @@ def digest_of_sources() -> str:
 
 
 def is_up_to_date() -> bool:
-    return MANIFEST.exists() and json.loads(MANIFEST.read_text())["sources"] == digest_of_sources()
+    try:
+        return bool(json.loads(MANIFEST.read_text())["sources"] == digest_of_sources())
+    except (FileNotFoundError, ValueError):  # such as with the marks of a merge
+        return False
 
 
 def build(output: Path) -> None:

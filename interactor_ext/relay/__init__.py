@@ -24,7 +24,7 @@ from interactor_ext._engine.limits.buckets import Tier, Tiers
 from interactor_ext._engine.limits.limiter import RateLimiter
 from interactor_ext._engine.waiting.around import Around, checked_around
 from interactor_ext.relay import _asgi, _wsgi
-from interactor_ext.relay._decisions import Approver, Authorize, Decision, MayEnter, OnMessage
+from interactor_ext.relay._decisions import Approver, Authorize, Decision, MayEnter, OnFeedback, OnMessage
 from interactor_ext.relay._http import AllowedSites
 from interactor_ext.relay._public import Show
 from interactor_ext.relay._reader import HubOptions
@@ -61,8 +61,10 @@ class Relay(Advised, calls=True):
     of `tools`, else None; with a third parameter it receives the scope. Without `approvals`, nobody may.
 
     `on_message(namespace, room_id, content)`, with a fourth parameter for the scope, sees each message before it is
-    sent. It returns None, or a text for the user, and then the message isn't sent. `show` lists what browsers get in
-    addition to texts, names and states.
+    sent. It returns None, or a text for the user, and then the message isn't sent. `on_feedback(namespace, room_id,
+    message_id, rating)`, with a fifth parameter for the scope, receives a user's rating of a reply, "good" or "bad";
+    the relay doesn't check that the room has this message. `show` lists what browsers get in addition to texts, names
+    and states.
 
     Pages on the relay's own host may use it, and those on `allowed_origins`. `trust_forwarded_host` reads the host from
     X-Forwarded-Host, which a proxy in front must set. `tools`, a ToolSet or a list of functions, run in the backend for
@@ -101,6 +103,7 @@ class Relay(Advised, calls=True):
         instances: MayEnter | None = None,
         approvals: Approver | None = None,
         on_message: OnMessage | None = None,
+        on_feedback: OnFeedback | None = None,
         show: Show = _NOTHING_MORE,
         tools: Tools | None = None,
         around: Around | None = None,
@@ -140,6 +143,7 @@ class Relay(Advised, calls=True):
             instances=decision("instances", instances, 2),
             approvals=decision("approvals", approvals, 2),
             on_message=decision("on_message", on_message, 3),
+            on_feedback=decision("on_feedback", on_feedback, 4),
             show=show,
             tools=None if tools is None else tool_set(tools),
             around=around,

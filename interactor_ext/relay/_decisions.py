@@ -23,6 +23,12 @@ OnMessage = (
     Callable[[str, str, str], Text] | Callable[[str, str, str, Any], Text] | Callable[[str, str, str, Any, Any], Text]
 )
 
+OnFeedback = (
+    Callable[[str, str, str, str], Any]
+    | Callable[[str, str, str, str, Any], Any]
+    | Callable[[str, str, str, str, Any, Any], Any]
+)
+
 _THREADS = DaemonThreads("interactor-relay-authorize", max_threads=32)
 
 

@@ -66,6 +66,7 @@ class Options(NamedTuple):
     instances: Decision | None
     approvals: Decision | None
     on_message: Decision | None
+    on_feedback: Decision | None
     show: Show
     tools: ToolSet | None
     around: Around | None
@@ -137,6 +138,7 @@ class Routes:
 
     def _methods(self, parts: list[str]) -> Mapping[str, Callable[[Request], Effects[Response]]]:
         """Return the methods allowed at a path. Raises Refused for an unknown path."""
+        rates = self._options.on_feedback
         match parts:
             case ["static", name] if (file := static_file(name)) is not None:
                 return dict.fromkeys(("GET", "HEAD"), partial(self._static, file))
@@ -146,6 +148,10 @@ class Routes:
                 return {"PATCH": partial(self._name_room, room), "DELETE": partial(self._delete_room, room)}
             case ["rooms", room, "messages"] if is_id(room):
                 return {"GET": partial(self._list_messages, room), "POST": partial(self._send_message, room)}
+            case ["rooms", room, "messages", message, "feedback"] if (
+                is_id(room) and is_id(message) and rates is not None
+            ):
+                return {"POST": partial(self._rate, rates, room, message)}
             case ["rooms", room, "approvals"] if is_id(room) and self._options.approvals is not None:
                 return {"GET": partial(self._list_approvals, room)}
             case ["rooms", room, "approvals", call] if is_id(room) and self._options.approvals is not None:
@@ -233,6 +239,15 @@ class Routes:
         response = self._response(message, 201)
         response.work = work
         return response
+
+    def _rate(self, on_feedback: Decision, room: str, message: str, request: Request) -> Effects[Response]:
+        user, body = yield from self._write(request)
+        rating = body.get("rating")
+        if rating not in ("good", "bad"):
+            raise Refused(422)
+        yield from self._require(self._options.rooms, user, room, request)
+        yield on_feedback.call(request.scope, user.namespace, room, message, rating)
+        return json_response({"data": {"id": message, "rating": rating}})
 
     def _list_approvals(self, room: str, request: Request) -> Effects[Response]:
         user = yield from self._within(self._options.reads, request)

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import itsdangerous
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi import FastAPI
+from fastapi.responses import Response
 
 from interactor_ext import reset_clients
 from interactor_ext.sandbox import Sandbox
@@ -26,7 +26,6 @@ from tests.support.browser import chromium, eventually
 from tests.support.chat_driver import Chat
 from tests.support.conversations import NAMESPACE, new_room
 from tests.support.pages import DOCS, blocks
-from tests.support.react_bundles import react_bundle
 from tests.support.relay_server import MOUNT, Page, text_of
 from tests.support.served import Served
 from tests.support.waiting import eventually as eventually_here
@@ -34,11 +33,13 @@ from tests.support.waiting import eventually as eventually_here
 pytestmark = pytest.mark.full  # drives a browser
 
 PAGE = DOCS / "how-to" / "web-page.md"
+PAGES = (PAGE, DOCS / "how-to" / "chat-in-frameworks.md")
 POLICY = re.findall(r"`Content-Security-Policy: ([^`]+)`", PAGE.read_text())[0]
 SECRET = "for-the-cookies-of-the-page"
-REACT_PAGE = """
-import { createRoot } from "react-dom/client";
-createRoot(document.getElementById("root")).render(<Support room="room_4Kd9" />);
+ENTER = "\ue007"
+STARTS = """
+const [start] = document.querySelector("interactor-rooms")?.shadowRoot?.querySelectorAll("[part=start]") ?? [];
+return start?.checkVisibility();
 """
 LOADED = "return performance.getEntriesByType('resource').map((each) => each.toJSON())"
 CACHING = "fetch(arguments[0]).then(({ headers }) => arguments[1](headers.get('Cache-Control')))"
@@ -77,7 +78,7 @@ asyncio.run(main())
 
 def block(kind: str) -> str:
     """The first block of this language, or the file of this name."""
-    return next(block.code for block in blocks(PAGE) if kind in (block.title, block.language))
+    return next(block.code for page in PAGES for block in blocks(page) if kind in (block.title, block.language))
 
 
 def run(code: str) -> dict[str, Any]:
@@ -95,13 +96,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
         reset_clients()
 
 
-@pytest.fixture
-def bundle(tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    react_bundle(request, "react-19", tmp_path, block("jsx") + REACT_PAGE)
-    return (tmp_path / "react-19.js").read_text()
-
-
-def test_page_with_a_chat_works_with_the_fastapi_backend(sandbox: Sandbox, bundle: str) -> None:
+def test_page_with_a_chat_works_with_the_fastapi_backend(sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     app: FastAPI = run(block("page_backend.py"))["app"]
 
@@ -109,20 +104,13 @@ def test_page_with_a_chat_works_with_the_fastapi_backend(sandbox: Sandbox, bundl
         text = text.replace("room_4Kd9", room)
         app.get(path)(lambda: Response(text, media_type=media_type, headers={"Content-Security-Policy": POLICY}))
 
-    @app.get("/sign-in")
-    def sign_in(request: Request) -> HTMLResponse:
-        request.session["namespace"] = NAMESPACE
-        return HTMLResponse("")
-
     page = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Page</title><body>{}</body></html>'
     script = '<script type="module" src="/{}.js"></script>'
     style = '<link rel="stylesheet" href="/page.css">'
-    serve("/", page.format(style + block("html")), "text/html")
+    serve("/chat", page.format(style + block("html")), "text/html")
     serve("/own", page.format(script.format("own")), "text/html")
-    serve("/react", page.format('<div id="root"></div>' + script.format("bundle")), "text/html")
     serve("/page.css", block("css"), "text/css")
     serve("/own.js", block("js"), "text/javascript")
-    serve("/bundle.js", bundle, "text/javascript")
     serve("/favicon.ico", "", "image/x-icon")
     with (
         listen("127.0.0.1", 0) as sock,
@@ -130,16 +118,20 @@ def test_page_with_a_chat_works_with_the_fastapi_backend(sandbox: Sandbox, bundl
         chromium() as browser,
     ):
         url = origin(sock)
-        browser.get(f"{url}/sign-in")
+        browser.get(url)
+        rooms = Chat(browser)
+        eventually(browser, lambda: rooms.focused == "" and browser.execute_script(STARTS))
+        rooms.tab_to("New conversation")
+        rooms.press(ENTER)
+        rooms.write("Hi")
+        rooms.shows_messages("Hi", "Support Bot here. You said: Hi")
         browser.get(f"{url}/own")
         eventually_here(lambda: sandbox.open_streams == 1)
         browser.execute_script('import("/own.js").then(({ say }) => say("Hello"))')
         said = "Bot here. You said: Hello"
         eventually(browser, lambda: browser.find_element("css selector", "body").text == said)
-        for path in ("/", "/react"):
-            browser.get(url + path)
-            Chat(browser).shows_messages("Hello", said)
-        browser.get(url)
+        browser.get(f"{url}/chat")
+        Chat(browser).shows_messages("Hello", said)
         Chat(browser).shows("[part=status]", "Connected")
         height = 'return getComputedStyle(document.querySelector("interactor-chat")).blockSize'
         assert browser.execute_script(height) == "480px"
@@ -147,8 +139,7 @@ def test_page_with_a_chat_works_with_the_fastapi_backend(sandbox: Sandbox, bundl
         assert len(loaded) == 1
         assert loaded[0]["encodedBodySize"] <= 24_000
         assert browser.execute_async_script(CACHING, loaded[0]["name"]).endswith(", immutable")
-        # React's development build has an advertisement there.
-        assert [line for line in browser.get_log("browser") if line["level"] != "INFO"] == []
+        assert browser.get_log("browser") == []
 
 
 def test_flask_backend_serves_a_signed_in_user(sandbox: Sandbox) -> None:
@@ -208,7 +199,7 @@ BACKENDS = {
 def test_backend_serves_a_signed_in_user_in_three_workers(sandbox: Sandbox, tmp_path: Path, server: str) -> None:
     title, cookie, socket = BACKENDS[server]
     (tmp_path / title).write_text(block(title))
-    [command] = [each.code.split() for each in blocks(PAGE) if each.language == "sh" and each.code.startswith(server)]
+    [command] = [each.code.split() for page in PAGES for each in blocks(page) if each.code.startswith(f"{server} ")]
     assert command[command.index("--workers") + 1] == "3"
     room = new_room(sandbox)
     with (

@@ -102,6 +102,26 @@ def test_message_that_the_application_refuses_is_answered_with_its_words_and_not
     assert seen == [("user_1", room, content, "POST") for content in ("rude", "empty", "Hi")]
 
 
+def test_feedback_on_an_answer_goes_to_the_application_alone(
+    sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom
+) -> None:
+    seen: list[Any] = []
+
+    def on_feedback(namespace: str, room: str, message: str, rating: str, scope: Any) -> None:
+        seen.append((namespace, room, message, rating, scope["method"]))
+
+    room = new_room()
+    path = f"/rooms/{room}/messages/msg_1/feedback"
+    with start_relay(on_feedback=on_feedback, rooms=lambda _, asked: asked == room).page() as page:
+        assert page.post(path, json={"rating": "good"}).json()["data"] == {"id": "msg_1", "rating": "good"}
+        assert page.post(path, json={"rating": "great"}).status_code == 422
+        assert page.post(path.replace(room, "room_2"), json={"rating": "bad"}).status_code == 404
+    with start_relay().page() as page:
+        assert page.post(path, json={"rating": "good"}).status_code == 404
+    assert seen == [("user_1", room, "msg_1", "good", "POST")]
+    assert {request.path for request in sandbox.requests if "feedback" in request.path} == set()
+
+
 @pytest.mark.parametrize("outcome", [False, True, RuntimeError("s3cr3t")])
 def test_moderation_that_fails_sends_nothing(
     sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom, outcome: Any

@@ -131,7 +131,7 @@ def app(folder: Path, *tools: str) -> Starlette:
         return Response((folder / f"{request.path_params['bundle']}.js").read_text(), media_type="text/javascript")
 
     options: dict[str, Any] = {"tools": refunds, "approvals": manager} if tools else {}
-    relay = Relay(AsyncInteractorClient(), authorize=lambda scope: NAMESPACE, **options)
+    relay = Relay(AsyncInteractorClient(), authorize=lambda scope: NAMESPACE, on_feedback=lambda *_: None, **options)
     return Starlette(
         routes=[
             Route("/", element),

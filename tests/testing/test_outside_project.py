@@ -101,8 +101,9 @@ def test_wheel_contains_needed_files(wheel: Path) -> None:
     needed = ("interactor_client/openapi.json", "interactor_client/py.typed", "interactor_ext/py.typed")
     assert {*needed, "interactor_ext/cli/quickstart.py"} <= {*names}
     # The relay serves them.
-    static = (ROOT / "interactor_ext" / "relay" / "static").iterdir()
-    assert {f"interactor_ext/relay/static/{path.name}" for path in static} <= {*names}
+    for folder in ("static", "built"):
+        served = (ROOT / "interactor_ext" / "relay" / folder).iterdir()
+        assert {f"interactor_ext/relay/{folder}/{path.name}" for path in served} <= {*names}
     # `interactor docs` shows them.
     pages = re.findall(r"\((.+?)\.html\)", (ROOT / "docs" / "llms.txt").read_text())
     assert {f"interactor_ext/cli/pages/{page}.md" for page in pages} <= {*names}

@@ -17,6 +17,7 @@
  * @property {(key: string) => void} edit
  * @property {(text: string, button: Element) => void} copy
  * @property {() => void} askAgain
+ * @property {((id: string, rating: "good" | "bad") => unknown) | undefined} rate an answer, where the page asks for it
  * @property {(id: string) => void} approve a call of a tool
  * @property {(id: string, reason: string) => void} reject
  */
@@ -43,6 +44,22 @@ export class MessageList {
     this.#view = view;
   }
 
+  /** The keys of answers to questions that were edited. @type {Set<string>} */
+  #folded = new Set();
+
+  /**
+   * Folds the answer to a question that is asked anew.
+   *
+   * @param {string} question its key
+   * @param {readonly ChatMessage[]} messages
+   */
+  fold(question, messages) {
+    const from = messages.findIndex(({ key }) => key === question) + 1;
+    const next = messages.findIndex(({ role }, index) => index >= from && role === "user");
+    for (const { key } of messages.slice(from, next < 0 ? undefined : next)) this.#folded.add(key);
+    this.forget();
+  }
+
   /** Has the next `draw` draw each message anew. */
   forget() {
     this.#drawn = new WeakMap();
@@ -51,7 +68,7 @@ export class MessageList {
 
   /**
    * @param {readonly ChatMessage[]} messages
-   * @param {boolean} canAskAgain after the last of them
+   * @param {boolean} canAskAgain after the last of them, so that questions can be edited
    */
   draw(messages, canAskAgain) {
     const { hidesTools } = this.#view;
@@ -60,7 +77,7 @@ export class MessageList {
     showEach(this.#log, shown, {
       key: (message) => message.key,
       make: (message) => this.#make(message),
-      update: (node, message) => this.#update(node, message, message === newest),
+      update: (node, message) => this.#update(node, message, message === newest || (canAskAgain && message.role === "user")),
     });
   }
 
@@ -73,15 +90,28 @@ export class MessageList {
     const foot = element("div", { class: "foot" });
     if (role === "user") {
       const { retry, edit } = this.#view;
+      meta.append(button("reword", () => edit(key)));
       foot.append(element("span", { part: "error" }), button("retry", () => retry(key)), button("edit", () => edit(key)));
     } else {
       const { copy, askAgain } = this.#view;
+      meta.append(button("fold", ({ currentTarget }) => {
+        const isOpen = node.classList.toggle("folded");
+        /** @type {Element} */ (currentTarget).ariaExpanded = String(!isOpen);
+      }));
       const copies = button("copy", (event) => copy(this.#drawnContent(node), /** @type {Element} */ (event.currentTarget)));
       const dots = element("div", { class: "dots", "aria-hidden": "true" }, ...[1, 2, 3].map(() => element("i")));
-      foot.append(dots, element("p", { class: "stopped", part: "stopped" }), copies, button("ask-again", () => askAgain()));
+      foot.append(dots, element("p", { class: "stopped", part: "stopped" }), copies, button("ask-again", () => askAgain()), ...this.#ratings(node));
     }
     node.append(foot);
     return node;
+  }
+
+  /** @param {Node} node */
+  #ratings(node) {
+    return /** @type {const} */ (["good", "bad"]).map((rating) => button(rating, () => {
+      const id = this.#drawn.get(node)?.message.id;
+      if (id) this.#view.rate?.(id, rating);
+    }));
   }
 
   /** @param {Node} node */
@@ -108,8 +138,18 @@ export class MessageList {
       make: makeTool,
       update: (tool, call) => drawTool(tool, call, this.#view),
     });
-    if (message.role === "user") this.#drawFailure(foot, message);
-    else this.#drawActions(foot, message, canAskAgain);
+    const { texts } = this.#view;
+    if (message.role === "user") {
+      this.#drawFailure(foot, message);
+      setText(meta.children[2], canAskAgain && message.state === "sent" ? texts.edit : "");
+      return;
+    }
+    this.#drawActions(foot, message, canAskAgain);
+    const fold = meta.children[2];
+    if (fold.ariaExpanded || !this.#folded.has(message.key)) return;
+    setText(fold, texts.earlierAnswer);
+    fold.ariaExpanded = "false";
+    node.classList.add("folded");
   }
 
   /**
@@ -187,9 +227,9 @@ export class MessageList {
    * @param {ChatMessage} message
    * @param {boolean} canAskAgain
    */
-  #drawActions(foot, { state, content }, canAskAgain) {
-    const { texts } = this.#view;
-    const [dots, stopped, copy, askAgain] = /** @type {HTMLElement[]} */ (Array.from(foot.children));
+  #drawActions(foot, { id, state, content, rating }, canAskAgain) {
+    const { texts, rate } = this.#view;
+    const [dots, stopped, copy, askAgain, ...ratings] = /** @type {HTMLElement[]} */ (Array.from(foot.children));
     dots.hidden = state !== "writing" || content !== "";
     stopped.hidden = state !== "stopped";
     setText(stopped, texts.stopped);
@@ -197,6 +237,12 @@ export class MessageList {
     if (copy.dataset.copied === undefined) setText(copy, texts.copy);
     askAgain.hidden = !canAskAgain;
     setText(askAgain, texts.askAgain);
+    ratings.forEach((each, index) => {
+      const which = /** @type {const} */ (["good", "bad"])[index];
+      each.hidden = !rate || !id || !content || state === "writing";
+      each.ariaPressed = String(rating === which);
+      setText(each, each.hidden ? "" : texts[which]);
+    });
     foot.hidden = dots.hidden && stopped.hidden && copy.hidden && askAgain.hidden;
   }
 }

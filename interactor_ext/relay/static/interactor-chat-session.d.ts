@@ -47,6 +47,8 @@ export interface ChatMessage {
   readonly state: "sent" | "sending" | "waiting" | "failed" | "writing" | "stopped";
   /** Why it failed, or has to wait. */
   readonly error?: Error;
+  /** What the user has said of an answer since the page was opened. */
+  readonly rating?: "good" | "bad";
 }
 
 export interface ChatSessionOptions {
@@ -134,6 +136,8 @@ export class ChatSession {
   takeBack(key: string): string;
   /** Shows no more of the answer that is being written. The server writes it to its end. */
   stop(): void;
+  /** Tells the relay's `on_feedback` what the user thinks of an answer. It never rejects: see `rating` of the message. */
+  rate(id: string, rating: "good" | "bad"): Promise<void>;
   loadEarlier(): Promise<void>;
   /** Reads again, and connects again where the connection was given up. */
   refresh(): void;

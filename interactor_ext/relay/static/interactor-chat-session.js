@@ -91,6 +91,8 @@ export class ChatSession {
   #answered = new Map();
   /** Number of the answer that is being written, or comes next. */
   #answers = 0;
+  /** What the user thinks of answers, by their ids. @type {Map<string, "good" | "bad">} */
+  #ratings = new Map();
   /** As much of an answer as was there when it was stopped, by its key. @type {Map<string, string>} */
   #stopped = new Map();
   /** Until messages that wait are sent. @type {ReturnType<typeof setTimeout> | undefined} */
@@ -294,6 +296,26 @@ export class ChatSession {
     this.#changed();
   }
 
+  /**
+   * Has the application know what the user thinks of an answer.
+   *
+   * @param {string} id of the message
+   * @param {"good" | "bad"} rating
+   */
+  async rate(id, rating) {
+    const before = this.#ratings.get(id);
+    this.#ratings.set(id, rating);
+    this.#changed();
+    try {
+      await this.#request(`${this.#roomPath}/messages/${encodeURIComponent(id)}/feedback`, { rating });
+    } catch (error) {
+      if (before) this.#ratings.set(id, before);
+      else this.#ratings.delete(id);
+      this.#failed(error);
+      this.#changed();
+    }
+  }
+
   /** Sends a message that failed once more, with the same Idempotency-Key. @param {string} key */
   async retry(key) {
     const message = this.#outgoing.find((each) => each.key === key);
@@ -397,7 +419,7 @@ export class ChatSession {
       const stopped = this.#stopped.get(key);
       const toolCalls = (tool_calls ?? []).map((call) => this.latest(call));
       const state = stopped === undefined ? SENT : "stopped";
-      return { key, id, role, content: stopped ?? content ?? "", created_at, toolCalls, state };
+      return { key, id, role, content: stopped ?? content ?? "", created_at, toolCalls, state, rating: this.#ratings.get(id) };
     });
   }
 
@@ -816,7 +838,7 @@ export class ChatSession {
  * @param {ChatMessage} other
  */
 function isSame(one, other) {
-  const hasFields = one.content === other.content && one.state === other.state && one.id === other.id && one.error === other.error;
+  const hasFields = one.content === other.content && one.state === other.state && one.id === other.id && one.error === other.error && one.rating === other.rating;
   if (!one.toolCalls.length && !other.toolCalls.length) return hasFields;
   return hasFields && JSON.stringify(one.toolCalls) === JSON.stringify(other.toolCalls);
 }

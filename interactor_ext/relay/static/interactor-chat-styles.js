@@ -39,6 +39,14 @@ export const styles = `${hostStyles}
 .message.other { align-self: center; font-size: .875em; color: var(--soft); }
 .meta { display: flex; gap: 8px; margin-block-end: 2px; padding-inline: 2px; color: var(--soft); font-size: .75em; }
 .meta > :empty { display: none; }
+.folded > :not(.meta) { display: none; }
+/* It has its place before it comes, so that nothing moves. */
+.user .meta { position: relative; padding-inline-start: 6em; }
+.meta .reword { position: absolute; inset: 0 auto auto 0; max-inline-size: 6em; padding: 0 4px; border: 0; overflow: hidden; font-size: inherit; text-overflow: ellipsis; text-decoration: underline; }
+.meta .reword:dir(rtl) { inset: 0 0 auto auto; }
+/* A mouse finds it on the question; a keyboard and a finger see it. */
+@media (hover: hover) { .user:not(:hover, :focus-within) .reword { opacity: 0; } }
+button[aria-pressed=true] { border-color: var(--accent-line); background: var(--own); }
 .user .meta { justify-content: flex-end; }
 .bubble { padding: 8px 14px; border: 1px solid transparent; border-radius: var(--radius); background: var(--other); overflow-wrap: anywhere; }
 .bubble:empty { display: none; }

@@ -37,6 +37,9 @@ export interface InteractorChatTexts {
   copied: string;
   notCopied: string;
   askAgain: string;
+  earlierAnswer: string;
+  good: string;
+  bad: string;
   /** With `{name}` of the assistant. */
   writing: string;
   /** With `{name}`. */
@@ -124,6 +127,8 @@ export class InteractorChatElement extends HTMLElement {
   set prompts(value: readonly string[] | undefined);
   /** Whether the streams stay open while the page is hidden. As the attribute `keep-open` too. */
   keepOpen: boolean;
+  /** Whether answers have buttons for the relay's `on_feedback`. */
+  feedback: boolean;
   /**
    * What an answer is shown as, in place of the chat's own Markdown. `shown` is what this returned for the same message before,
    * if it is a single node: it may be changed and returned. Nodes that are shown already stay where the new ones are alike. What

@@ -32,12 +32,14 @@ const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class 
 let sheet;
 
 export class InteractorChatElement extends Base {
-  static observedAttributes = ["room", "instance", "endpoint", "assistant-name", "tools", "prompts", "aria-label"];
+  static observedAttributes = ["room", "instance", "endpoint", "assistant-name", "tools", "prompts", "feedback", "aria-label"];
 
   #nodes;
   /** @type {ChatSession | undefined} */
   #session;
   #opened = "";
+  /** The key of the question that the input has, to be asked anew. */
+  #edited = "";
   /** @type {(() => Record<string, string> | Promise<Record<string, string>>) | undefined} */
   #headers;
   /** @type {RequestCredentials | undefined} */
@@ -197,6 +199,14 @@ export class InteractorChatElement extends Base {
     this.#setAttribute("tools", value);
   }
 
+  get feedback() {
+    return this.hasAttribute("feedback");
+  }
+
+  set feedback(value) {
+    this.#setAttribute("feedback", value ? "" : null);
+  }
+
   get keepOpen() {
     return this.hasAttribute("keep-open");
   }
@@ -284,6 +294,7 @@ export class InteractorChatElement extends Base {
     input.value = (wanted && this.#drafts.get(wanted)) || "";
     this.#fitInput();
     this.#opened = wanted;
+    this.#edited = "";
     this.#session?.close();
     this.#session = wanted ? this.#open() : undefined;
     this.#end.isFollowing = true;
@@ -344,6 +355,10 @@ export class InteractorChatElement extends Base {
       edit: (key) => this.#edit(key),
       copy: (text, copies) => void this.#copy(text, copies),
       askAgain: () => this.#askAgain(),
+      get rate() {
+        const session = chat.#session;
+        return session && chat.feedback ? session.rate.bind(session) : undefined;
+      },
       approve: (id) => void this.#session?.approve(id),
       reject: (id, reason) => void this.#session?.reject(id, reason),
     };
@@ -376,7 +391,10 @@ export class InteractorChatElement extends Base {
       event.preventDefault();
       this.#send();
     });
-    input.addEventListener("input", () => this.#fitInput());
+    input.addEventListener("input", () => {
+      if (!input.value) this.#edited = "";
+      this.#fitInput();
+    });
     input.addEventListener("keydown", (event) => {
       // While an input method composes, Enter takes its suggestion; Safari says so by the code 229.
       const isComposing = event.isComposing || event.keyCode === 229;
@@ -392,6 +410,8 @@ export class InteractorChatElement extends Base {
     if (!content || !this.#session) return;
     input.value = "";
     this.#fitInput();
+    if (this.#edited) this.#messages.fold(this.#edited, this.#session.messages);
+    this.#edited = "";
     this.#say(content);
   }
 
@@ -426,9 +446,11 @@ export class InteractorChatElement extends Base {
   /** @param {string} key */
   #edit(key) {
     const { input } = this.#nodes;
-    const content = this.#session?.takeBack(key);
+    const sent = this.#session?.messages.find((message) => message.key === key && message.state === "sent");
+    const content = sent?.content ?? this.#session?.takeBack(key);
     if (!content) return;
-    input.value = input.value ? `${content}\n${input.value}` : content;
+    this.#edited = sent ? key : "";
+    input.value = input.value && !sent ? `${content}\n${input.value}` : content;
     this.#fitInput();
     input.focus();
   }

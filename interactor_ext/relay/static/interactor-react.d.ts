@@ -88,6 +88,8 @@ export interface InteractorChatProps extends Omit<HTMLAttributes<InteractorChatE
   credentials?: RequestCredentials;
   /** Whether the streams stay open while the page is hidden. Default: false. */
   keepOpen?: boolean;
+  /** Whether answers have buttons for the relay's `on_feedback`. */
+  feedback?: boolean;
   /** The assistant's name. */
   assistantName?: string;
   /** "hidden": calls of tools are not shown. */

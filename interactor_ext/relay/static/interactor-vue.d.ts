@@ -14,6 +14,7 @@ export interface InteractorChatProps
   assistantName?: string;
   tools?: "hidden" | "";
   keepOpen?: boolean;
+  feedback?: boolean;
   onInteractorEvent?: (event: CustomEvent<StreamEvent>) => void;
   onInteractorError?: (event: CustomEvent<Error>) => void;
 }
