@@ -12,7 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import APIConnectionError, InteractorClient, NotFoundError, ResponseValidationError, RetryPolicy
+from interactor_ext import (
+    APIConnectionError,
+    APIStatusError,
+    InteractorClient,
+    NotFoundError,
+    ResponseValidationError,
+    RetryPolicy,
+)
 from interactor_ext.logs import RedactingFilter, user_id
 from interactor_ext.sandbox import Sandbox
 from tests.support.modes import call, sync_and_async
@@ -208,6 +215,18 @@ def test_attempt_without_response_is_logged_with_its_error(mode: str, caplog: py
     fields = {name: vars(record)[name] for name in ("attempt", "endpoint", "status_code", "response_bytes")}
     assert fields == {"attempt": 1, "endpoint": "/oauth/token", "status_code": None, "response_bytes": None}
     assert "attempt 1: ConnectError in" in record.getMessage()
+
+
+@sync_and_async
+@pytest.mark.parametrize("status", [404, 503])
+def test_failure_that_could_be_retried_is_logged_with_the_reason_why_not(
+    mode: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "interactor")
+    answer = httpx.MockTransport(lambda request: httpx.Response(status))
+    with pytest.raises(APIStatusError):
+        call(mode, {**PLATFORM, "transport": answer, "max_retries": 0}, lambda c: c.rooms.list())
+    assert ("isn't retried: " in caplog.text) is (status == 503)
 
 
 def test_unknown_interactor_log_is_a_warning_and_logs_nothing(sandbox: Sandbox) -> None:

@@ -27,7 +27,7 @@ from interactor_ext.sandbox import Sandbox
 from tests.support.chaos_proxy import ChaosProxy
 from tests.support.conversations import NAMESPACE, asked
 from tests.support.modes import call, sync_and_async
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, with_enough_time
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
 pytestmark = pytest.mark.usefixtures("short_pauses")
@@ -137,6 +137,19 @@ def test_without_a_stream_the_instance_is_polled(mode: str, sandbox: Sandbox) ->
     with meanwhile(looked(sandbox, times=2), lambda: trigger(sandbox, instance_id, "collected")):
         seen = waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id))
     assert seen.status == "halted"
+
+
+@sync_and_async
+def test_look_that_times_out_is_repeated_within_the_wait(mode: str, sandbox: Sandbox) -> None:
+    instance_id = started(sandbox)
+    trigger(sandbox, instance_id, "collected")
+
+    def look(timeout: float) -> Any:
+        sandbox.faults.add("get_workflow_instance", kind="latency", latency=60, times=1)
+        options = {"timeout": timeout, "max_retries": 0}
+        return waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id, timeout=60), **options)
+
+    assert with_enough_time(look, 0.5, 2.0, 8.0).status == "halted"
 
 
 @sync_and_async

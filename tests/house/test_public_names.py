@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from typing import Annotated, Any, get_type_hints
 
@@ -21,6 +22,14 @@ def test_public_names_and_their_signatures_are_those_of_the_committed_list() -> 
     gone, new = sorted(committed - found), sorted(found - committed)
     assert gone == [], "these are in the list, and are gone or have changed: see the docstring"
     assert new == [], "if they are meant, `python -m tests.support.public_names` adds them to the list"
+
+
+def test_public_modules_list_their_public_names() -> None:
+    """`dir`, which editors and notebooks complete from."""
+    for module in sorted({module for module, _, _ in public_names.public_names()}):
+        if module.startswith("interactor_ext"):
+            found = importlib.import_module(module)
+            assert dir(found) == sorted(found.__all__), module
 
 
 def test_annotations_of_public_callables_resolve() -> None:
