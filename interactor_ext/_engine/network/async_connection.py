@@ -80,6 +80,7 @@ class AsyncConnection(asyncio.Protocol):
             self._transport.write(whole)
         else:
             await self._write(exchange, request)
+        del whole  # its URL may have a token, and tracebacks can show local variables
         while exchange.head is None:
             exchange.receive(await self.receive(request))
         return exchange

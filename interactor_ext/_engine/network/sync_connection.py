@@ -78,6 +78,7 @@ class SyncConnection:
         exchange = self.route.exchange(request)
         whole = exchange.at_once(request.stream)
         self._write(exchange, request, exchange.pieces(request.stream) if whole is None else (whole,))
+        del whole  # its URL may have a token, and tracebacks can show local variables
         while exchange.head is None:
             exchange.receive(self.receive(request))
         return exchange
