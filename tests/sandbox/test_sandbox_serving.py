@@ -19,8 +19,8 @@ import pytest
 
 from interactor_ext import ConflictError
 from interactor_ext.sandbox import Clock, Sandbox
-from interactor_ext.sandbox.http.pipeline import HANDLERS
 from interactor_ext.sandbox.http.server import listen, origin
+from interactor_ext.sandbox.platform.handlers import HANDLERS
 from tests.support import patient
 from tests.support.sandbox_caller import (
     Caller,

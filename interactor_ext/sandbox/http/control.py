@@ -43,7 +43,7 @@ from interactor_ext.sandbox.http.wire import origin_of, parse_body, read_body
 from interactor_ext.sandbox.platform import scripts
 from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.faults import KINDS, Fault
-from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
+from interactor_ext.sandbox.platform.handlers import ApiCall, handler_of
 from interactor_ext.sandbox.platform.schemas import compiled
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.platform.validation import problems_of
@@ -205,7 +205,7 @@ class Control:
         given = _checked({**fields, "body": {}}, body, *fields)
         operation = self._contract.operations[given["operation"]]
         checked, origin = operation.read_body(given.get("body")), origin_of(request.scope)
-        result = HANDLERS[operation.id](
+        result = handler_of(operation)(
             ApiCall(self._state, operation, given["namespace"], checked, path=given["path"], origin=origin)
         )
         if inspect.isawaitable(result):

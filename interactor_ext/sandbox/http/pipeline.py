@@ -24,7 +24,7 @@ from interactor_ext.sandbox.http.wire import RawHeaders
 from interactor_ext.sandbox.platform import agents, conversation, credentials, instances, oauth, webhooks, workflows
 from interactor_ext.sandbox.platform.contract import ContractOperation
 from interactor_ext.sandbox.platform.faults import Fault
-from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
+from interactor_ext.sandbox.platform.handlers import ApiCall, handler_of
 from interactor_ext.sandbox.platform.idempotency import ApiResponse
 from interactor_ext.sandbox.platform.limits import Allowance
 from interactor_ext.sandbox.platform.state import State, cause
@@ -35,7 +35,7 @@ from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
 from interactor_ext.webhooks.asgi import ClientGone
 
-# Importing them fills HANDLERS.
+# Importing them fills HANDLERS of handlers.py.
 HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)
 
 Operations = Mapping[str, ContractOperation]
@@ -226,10 +226,7 @@ class Platform:
         if fault := self._state.faults.take(call.operation, call.namespace, in_handler=True):
             await fault.apply(self._state.stopping)
         self._check_generation(exchange)
-        handler = HANDLERS.get(call.operation.id)
-        if handler is None:
-            raise Problem(501, f"The sandbox doesn't support the operation {call.operation.id}")
-        result = handler(call)
+        result = handler_of(call.operation)(call)
         if inspect.isawaitable(result):
             result = await result
         if isinstance(result, Subscription):

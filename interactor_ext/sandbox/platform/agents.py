@@ -9,20 +9,12 @@ from __future__ import annotations
 from interactor_ext.sandbox.platform.handlers import (
     ApiCall,
     data,
-    handle_list_and_get,
-    handle_update,
     handles,
     list_page,
     referenced,
 )
 from interactor_ext.sandbox.storage.journal import masked
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-
-handle_list_and_get("assistant", "list_assistants", "get_assistant")
-handle_list_and_get("room", "list_rooms", "get_room")
-handle_list_and_get("tool", "list_tools", "get_tool")
-handle_update("room", "update_room")
-handle_update("tool", "update_tool")
 
 
 @handles("create_assistant")

@@ -12,7 +12,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from interactor_ext.sandbox.platform.limits import RateTier
-from interactor_ext.sandbox.platform.schemas import Document, compiled, inlined, without_nulls
+from interactor_ext.sandbox.platform.schemas import Document, compiled, inlined, parts_of, without_nulls
 from interactor_ext.sandbox.platform.validation import Parameter, problems_of
 from interactor_ext.sandbox.problems import Problem, invalid
 
@@ -41,6 +41,8 @@ class ContractOperation:
     parameters: tuple[Parameter, ...]
     body: Draft202012Validator | None
     body_required: bool
+    shown: Mapping[str, Any]
+    """The fields that the `data` of a success must have, with their schemas."""
 
     def read_parameters(self, place: str, given: Mapping[str, str]) -> dict[str, Any]:
         """Convert the parameters of one place (`query` or `header`). Raises Problem; ignores unknown parameters."""
@@ -145,4 +147,13 @@ def _operation(document: Document, path: str, method: str, item: Document) -> Co
         parameters=parameters,
         body=None if schema is None else compiled(schema),
         body_required=request.get("required", False),
+        shown=dict(_required(success)),
     )
+
+
+def _required(success: Document) -> Iterator[tuple[str, Any]]:
+    envelope = success.get("content", {}).get("application/json", {}).get("schema", {})
+    for part in parts_of(envelope.get("properties", {}).get("data", {})):
+        for name, schema in part.get("properties", {}).items():
+            if name in part.get("required", ()):
+                yield name, schema

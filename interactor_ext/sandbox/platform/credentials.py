@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Collection, Iterable
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from interactor_ext.sandbox.platform.handlers import ApiCall, data, handle_list_and_get, handles
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.platform.timed import facts
 from interactor_ext.sandbox.problems import Problem, conflict, invalid, not_found
@@ -23,8 +23,6 @@ FLOW_LIFETIME = 600
 TOKEN_LIFETIME = 3600
 # A token with fewer seconds left is refreshed before it is returned.
 MARGIN = 30
-
-handle_list_and_get("credential", "list_credentials", "get_credential")
 
 
 @handles("initiate_oauth")

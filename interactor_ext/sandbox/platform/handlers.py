@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from interactor_ext.sandbox.platform.contract import ContractOperation
+from interactor_ext.sandbox.platform.contract import CORE_PREFIX, ContractOperation
+from interactor_ext.sandbox.platform.schemas import value_for
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.platform.streams import Subscription
-from interactor_ext.sandbox.problems import invalid
+from interactor_ext.sandbox.problems import Problem, invalid
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
 # The response body (None: no body), or a stream (None: it is over).
@@ -52,20 +53,49 @@ def handles(operation_id: str) -> Callable[[Handler], Handler]:
     return register
 
 
-def handle_list_and_get(kind: str, list_id: str, get_id: str) -> None:
-    """Register handlers for the operations that list records and get one by its id."""
-    handles(list_id)(lambda call: list_page(call, kind))
-    handles(get_id)(lambda call: data(call.record(kind).public))
+def handler_of(operation: ContractOperation) -> Handler:
+    """Return the handler of an operation. A plain one, which has none of its own, is served by its schema.
+
+    Raises Problem 501 if the operation isn't plain.
+    """
+    if own := HANDLERS.get(operation.id):
+        return own
+    kind, depth = kind_of(operation.tag), operation.path.removeprefix(CORE_PREFIX).count("/")
+    match operation.method, depth if len(operation.path_names) == depth - 1 else None:
+        case "GET", 1:
+            return lambda call: list_page(call, kind)
+        case "POST", 1:
+            return lambda call: data(call.state.store.add(kind, call.namespace, _new(call)).public)
+        case "GET", 2:
+            return lambda call: data(call.record(kind).public)
+        case "PATCH" | "PUT", 2:
+            return lambda call: _updated(call, call.record(kind))
+        case "DELETE", 2:
+            return lambda call: call.state.store.remove(call.record(kind))
+    raise Problem(501, f"The sandbox doesn't support the operation {operation.id}")
 
 
-def handle_update(kind: str, operation_id: str) -> None:
-    """Register the handler of an operation that updates the fields of a record from the body."""
+def kind_of(tag: str) -> str:
+    """Return the kind of a tag's records: `data source` for `data_sources`."""
+    name = tag.replace("_", " ")
+    return f"{name[:-3]}y" if name.endswith("ies") else name.removesuffix("s")
 
-    @handles(operation_id)
-    def update(call: ApiCall) -> JsonObject:
-        record = call.record(kind)
-        call.state.store.change(record, call.body)
-        return data(record.public)
+
+def _new(call: ApiCall) -> JsonObject:
+    """Return a record of the body, with a value for each further field that its schema requires."""
+    public: JsonObject = dict(call.body or {})
+    for name, schema in call.operation.shown.items():
+        if name == "namespace":
+            public[name] = call.namespace
+        elif name != "id" and name not in public:
+            public[name] = call.state.clock.stamp() if schema.get("format") == "date-time" else value_for(schema)
+    return public
+
+
+def _updated(call: ApiCall, record: Record) -> JsonObject:
+    now = {"updated_at": call.state.clock.stamp()} if "updated_at" in call.operation.shown else {}
+    call.state.store.change(record, {**(call.body or {}), **now})
+    return data(record.public)
 
 
 def subscribe(call: ApiCall, channel_id: str) -> Subscription | None:

@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from interactor_ext.sandbox.platform import engine
-from interactor_ext.sandbox.platform.handlers import ApiCall, data, handle_list_and_get, handles, referenced, subscribe
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles, referenced, subscribe
 from interactor_ext.sandbox.platform.state import FINISHED, State
 from interactor_ext.sandbox.platform.streams import Subscription
 from interactor_ext.sandbox.problems import Problem, conflict
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-
-handle_list_and_get("workflow instance", "list_workflow_instances", "get_workflow_instance")
 
 
 @handles("start_workflow_instance")

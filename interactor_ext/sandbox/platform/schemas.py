@@ -77,3 +77,23 @@ def parts_of(schema: Any) -> list[dict[str, Any]]:
     if not isinstance(schema, dict):
         return []
     return [schema, *(part for each in schema.get("allOf", ()) for part in parts_of(each))]
+
+
+def value_for(schema: Any) -> Any:
+    """Return a simple value that fits a schema: its constant, its first enum value, or nothing of its type."""
+    parts = parts_of(schema)
+    if fixed := next((part for part in parts if "const" in part or "enum" in part), None):
+        return fixed["const"] if "const" in fixed else fixed["enum"][0]
+    kinds = next((part["type"] for part in parts if "type" in part), "null")
+    return _EMPTY[kinds if isinstance(kinds, str) else kinds[0]]()
+
+
+_EMPTY = {
+    "array": list,
+    "boolean": bool,
+    "integer": int,
+    "null": lambda: None,
+    "number": float,
+    "object": dict,
+    "string": str,
+}

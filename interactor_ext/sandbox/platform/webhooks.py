@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import secrets
 
-from interactor_ext.sandbox.platform.handlers import ApiCall, data, handle_list_and_get, handles
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-
-handle_list_and_get("webhook", "list_webhooks", "get_webhook")
 
 
 @handles("create_webhook")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from interactor_ext.sandbox.platform.expressions import ExpressionError, compile_expression
-from interactor_ext.sandbox.platform.handlers import ApiCall, data, handle_list_and_get, handles
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles
 from interactor_ext.sandbox.problems import Detail, invalid
 from interactor_ext.sandbox.storage.records import JsonObject
-
-handle_list_and_get("workflow", "list_workflows", "get_workflow")
 
 
 @handles("create_workflow")

@@ -96,7 +96,7 @@ class Store:
         self, kind: str, namespace: str, public: JsonObject, *, parent: str = "", private: JsonObject | None = None
     ) -> Record:
         """Add a new record; its `public` begins with the id."""
-        record_id, self._next_id = self._next_id or new_id(PREFIXES[kind]), ""
+        record_id, self._next_id = self._next_id or new_id(PREFIXES.get(kind, kind.replace(" ", "_"))), ""
         record = Record(kind, record_id, namespace, parent, {"id": record_id, **public}, private or {})
         self._insert(record)
         if self._persistence.is_durable:
