@@ -36,7 +36,7 @@ class Document:
     def __init__(self, path: Path, text: str, data: Json) -> None:
         self.path = path
         self.data = data
-        self._text = text
+        self.text = text
 
     def line(self, pointer: str) -> int:
         """Return the line of the part at `pointer`, or of the nearest part around it that exists."""
@@ -56,7 +56,7 @@ class Document:
     @cached_property
     def _nodes(self) -> Any:
         # JSON may be indented with tabs, YAML may not.
-        text = self._text.replace("\t", " ") if self._text.lstrip().startswith("{") else self._text
+        text = self.text.replace("\t", " ") if self.text.lstrip().startswith("{") else self.text
         return YAML(typ="safe").compose(text)
 
     def at(self, pointer: str) -> Any:

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from browser_types import browser_types
 from document import Document, SpecificationError, read
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from plan import Api
-from specification import parse
+from specification import in_docstring, parse
+from supported import parse_supported
 
 TEMPLATES = Path(__file__).resolve().parent
 ROOT = TEMPLATES.parent
@@ -31,29 +33,49 @@ TYPES = ROOT / "interactor_ext" / "relay" / "static" / "interactor-types.d.ts"
 # In each package: the files that the generator wrote, and may delete.
 MANIFEST = ".generated"
 RUFF = ("--isolated", "--no-cache", "--target-version=py311", "--line-length=120", "--quiet")
-LINT = ("check", ".", *RUFF, "--select=F401,I,UP", "--fix", "--config=lint.isort.split-on-trailing-comma=false")
+LINT = (
+    "check",
+    ".",
+    *RUFF,
+    "--select=F401,I,UP",
+    "--fix",
+    "--unsafe-fixes",
+    "--config=lint.isort.split-on-trailing-comma=false",
+)
 FORMAT = ("format", ".", *RUFF, "--config=format.skip-magic-trailing-comma=true")
 
 
-def generate(document: Document, package: Path, *, own: bool) -> None:
-    """Write the package into the folder `package`, which must not exist."""
-    files = render(parse(document, own=own))
+def generate(document: Document, package: Path, *, own: bool, skip: bool = False) -> list[str]:
+    """Write the package into the folder `package`, which must not exist. Returns a line for each operation left out."""
+    left_out: list[str] = []
+    if skip:
+        api, document, left_out = parse_supported(document)
+    else:
+        api = parse(document, own=own)
+    files = render(api, left_out)
     for name, content in files.items():
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text(content, encoding="utf-8")
+    # ruff leaves unused imports in an __init__.py.
+    inits = [path.rename(path.with_name("_resources.py")) for path in (package / "api").glob("*/__init__.py")]
     for arguments in (LINT, FORMAT):
         # The pinned version, installed for this interpreter.
         command = [sys.executable, "-m", "ruff", *arguments]
         run = subprocess.run(command, cwd=package, capture_output=True, text=True, check=False)  # noqa: S603 - made above
         if run.returncode:
             sys.exit(f"{run.stdout}{run.stderr}\nruff rejects the generated code. Nothing was written.")
-    shutil.copytree(TEMPLATES / "package", package, dirs_exist_ok=True)
+    for path in inits:
+        path.rename(path.with_name("__init__.py"))
+    uses_bodies = any("bodies import" in path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    unused = shutil.ignore_patterns(*([] if uses_bodies else ["bodies.py"]))
+    shutil.copytree(TEMPLATES / "package", package, ignore=unused, dirs_exist_ok=True)
     (package / "py.typed").touch()
     text = json.dumps(document.data, indent=1, ensure_ascii=False) + "\n"
     (package / "openapi.json").write_text(text, encoding="utf-8")
+    return left_out
 
 
-def render(api: Api) -> dict[str, str]:
+def render(api: Api, left_out: Sequence[str] = ()) -> dict[str, str]:
     """Return the text of every module that a template makes, by its path within the package."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -64,6 +86,7 @@ def render(api: Api) -> dict[str, str]:
         autoescape=False,  # noqa: S701 - not HTML
     )
     environment.globals["api"] = api
+    environment.filters["in_docstring"] = lambda text: str(in_docstring(text))
     environment.filters["with_methods"] = lambda text: re.sub(
         r"`(\w+)`", lambda found: f"`{api.methods_by_written_id.get(found[1], found[1])}`", text
     )
@@ -72,7 +95,7 @@ def render(api: Api) -> dict[str, str]:
         return environment.get_template(f"{template}.jinja").render(values)
 
     return {
-        "__init__.py": text("package_init.py"),
+        "__init__.py": text("package_init.py", left_out=left_out),
         "models/__init__.py": text("models_init.py"),
         **{f"models/{model.module}.py": text("model.py", model=model) for model in api.models},
         **{f"models/{enum.module}.py": text("literal_enum.py", enum=enum) for enum in api.enums},
@@ -133,6 +156,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the package is not up to date")
     parser.add_argument("--output", type=Path, help="the package's folder")
     parser.add_argument("--specification", type=Path, help="of another API, whose package goes to --output")
+    parser.add_argument(
+        "--skip-unsupported", action="store_true", help="leave out the operations that can't be carried into code"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite files that the generator didn't write")
     arguments = parser.parse_args()
     if arguments.specification and not arguments.output:
@@ -150,10 +176,12 @@ def main() -> int:
     try:
         document = read(specification)
         with tempfile.TemporaryDirectory() as folder:
-            generate(document, Path(folder) / "client", own=own)
+            left_out = generate(document, Path(folder) / "client", own=own, skip=arguments.skip_unsupported)
             new = contents(Path(folder) / "client")
     except SpecificationError as error:
         sys.exit(f"{error}\nNothing was written.")
+    for line in left_out:
+        sys.stderr.write(f"Left out: {line}\n")
     old = {name: text for name, text in found.items() if name in ours or name in new}
     old_types = new_types = ""
     if own:

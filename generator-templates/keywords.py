@@ -144,7 +144,9 @@ class _Walk:
             and pointer.count("/allOf/") == 0
         ):
             for number, name in enumerate(schema.get("required") or ()):
-                if name not in schema["properties"]:
+                # In other documents, a name that isn't a typo is a rule for the server.
+                typo = self._own or get_close_matches(str(name), schema["properties"], 1, 0.8)
+                if name not in schema["properties"] and typo:
                     text = f"The required property {name!r} doesn't exist.{_suggestion(name, schema['properties'])}"
                     yield Problem(f"{pointer}/required/{number}", text)
 

@@ -191,6 +191,8 @@ class Body:
     """The module and the name of the model whose fields are keywords of the method; None if the body is one keyword."""
     fields: tuple[Field, ...]
     """Those keywords."""
+    part_types: dict[str, str]
+    """Of a multipart body, the media types that the document gives to parts."""
     ensured_by: tuple[str, ...] = ()
     """`x-ensured-by`: the fields that identify what is created."""
 

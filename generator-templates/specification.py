@@ -15,6 +15,7 @@ from typing import Any
 
 from document import Document, Json, Problem, below
 from keywords import problems as problems_of_keywords
+from normal import METHODS, normal
 from openapi_python_client import schema as oai
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser import properties as parsed
@@ -44,7 +45,6 @@ from plan import (
     imports_of,
 )
 from pydantic import ValidationError
-from simplify import METHODS, simplify
 
 _KINDS: dict[type, str] = {
     parsed.AnyProperty: "any",
@@ -101,7 +101,7 @@ def parse(document: Document, *, own: bool = False) -> Api:
     """
     if problems := problems_of_keywords(document, own=own):
         raise document.error(problems)
-    simple, problems = simplify(document)
+    simple, problems = normal(document)
     if problems:
         raise document.error(problems)
     return _Plan(document, simple).api()
@@ -362,6 +362,8 @@ def _discriminator(tags: dict[str, dict[str, list[str]]]) -> str:
 def _by_demands(models: dict[str, parsed.ModelProperty]) -> list[str]:
     """Sort the models so that the first that fits is the right one: each requires something that no later one knows."""
     rest, ordered = dict(models), []
+    if not any(_extra(model.data).get("x-read") for model in models.values()):
+        return list(models)  # the caller says which one it is
     while rest:
         for name, model in rest.items():
             required = {each.name for each in _canonical(model).required_properties or ()}
@@ -383,10 +385,10 @@ def _tags(model: parsed.ModelProperty) -> dict[str, list[str]]:
         quoted(name): [quoted(each) for each in values] for name, values in _extra(model.data).get("x-tags", {}).items()
     }
     for prop in _properties(_canonical(model)):
-        if isinstance(prop, parsed.ConstProperty) and isinstance(prop.value.raw_value, str):
-            tags.setdefault(quoted(prop.name), [quoted(prop.value.raw_value)])
-        elif isinstance(prop, parsed.LiteralEnumProperty) and prop.value_type is str and len(prop.values) == 1:
-            tags.setdefault(quoted(prop.name), [quoted(each) for each in prop.values])
+        if isinstance(prop, parsed.ConstProperty) and isinstance(prop.value.raw_value, str | bool):
+            tags.setdefault(quoted(prop.name), [quoted(str(prop.value.raw_value))])
+        elif isinstance(prop, parsed.LiteralEnumProperty) and prop.value_type is str:
+            tags.setdefault(quoted(prop.name), [quoted(each) for each in sorted(map(str, prop.values))])
     return tags
 
 
@@ -467,7 +469,9 @@ def _twice(names: Iterable[str]) -> str:
 def _model_field(prop: Any, model: parsed.ModelProperty, is_request: bool) -> Field:
     written = _written(prop, model)
     field = _field(prop, written, sent=is_request)
-    if _holds_binary(field.type):
+    if _holds_binary(field.type) and _extra(model.data).get("x-multipart"):
+        field = replace(field, type=replace(field.type, annotation=field.type.annotation.replace("bytes", "File")))
+    elif _holds_binary(field.type):
         at = written.get("x-at") or _at(model)
         raise _RefusedError(at, f"Binary data within JSON is not supported: {model.class_info.name}.{field.key}.")
     extra = _extra(model.data)
@@ -577,7 +581,7 @@ def _operation(endpoint: Endpoint, method: str, written: Json) -> Operation:
         )
     keywords = tuple(each for each in (*query, *header, *cookies) if each.supplied_by not in suppliers)
     body = (
-        _body(endpoint.bodies[0], taken | {each.name for each in (*path_fields, *keywords)})
+        _body(endpoint.bodies[0], taken | {each.name for each in (*path_fields, *keywords)}, written)
         if endpoint.bodies
         else None
     )
@@ -768,21 +772,28 @@ def _path(endpoint: Endpoint, written: Json) -> tuple[str, str]:
     return path, url if endpoint.path_parameters else path
 
 
-def _body(body: ParsedBody, taken: set[str]) -> Body:
+def _body(body: ParsedBody, taken: set[str], written: Json) -> Body:
     field = _field(body.prop, {}, sent=True)
-    media = str(body.content_type.get_untrusted_value())
+    media = written["requestBody"]["x-media"]
     argument = body.body_type.value
     usual = {"json": "application/json", "data": "application/x-www-form-urlencoded"}.get(argument, media)
     header = "" if media in (usual, "multipart/form-data", "*/*") else quoted(media)
     header = quoted(media) if argument == "content" else header
+    header = "application/octet-stream" if "*" in header else header
+    encoding = next(iter(written["requestBody"]["content"].values())).get("encoding") or {}
+    types = {name: each["contentType"] for name, each in encoding.items() if "contentType" in each}
+    part_types = {name: each for name, each in types.items() if not {*each} & {*"*,"}}
     if not isinstance(body.prop, parsed.ModelProperty) or field.type.kind != "model":
-        return Body(field=field, argument=argument, media_type=header, model=None, fields=(field,))
+        return Body(
+            field=field, argument=argument, media_type=header, model=None, fields=(field,), part_types=part_types
+        )
     model = _canonical(body.prop)
     fields = [_keyword(each, model) for each in _properties(model)]
     return Body(
         field=field,
         argument=argument,
         media_type=header,
+        part_types=part_types,
         model=(str(model.class_info.module_name), str(model.class_info.name)),
         fields=tuple(
             replace(each, attribute=each.name, name=f"{each.name}_body") if each.name in taken else each
@@ -800,6 +811,8 @@ def _ensured_by(names: str | list[str]) -> tuple[str, ...]:
 def _keyword(prop: Any, model: parsed.ModelProperty) -> Field:
     """Turn a field of a body into a keyword of the method."""
     field = _field(prop, _written(prop, model), sent=True)
+    if _holds_binary(field.type):
+        field = replace(field, type=replace(field.type, annotation=field.type.annotation.replace("bytes", "File")))
     accepts = _written(prop, model).get("x-accepts")
     if accepts is None:
         return field

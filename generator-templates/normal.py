@@ -1,0 +1,590 @@
+"""Rewrites a document into what the parser reads, with the same meaning.
+
+Afterwards each `$ref` names a schema of the components, `allOf` is merged, objects and enums are components whose
+classes and modules have different names, and each `content` has the one media type that the client uses.
+
+Notes for specification.py are extensions: `x-at` (the JSON pointer of a schema), `x-properties` (its properties as
+written, with the marks of what they refer to), `x-default`, `x-tags` (for a variant of a union, the values of the
+discriminator), `x-media` (the media type of a body or response as written) and `x-content` (that of a parameter).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import unquote
+
+from document import Document, Json, Problem, below, steps
+from keywords import TABLE
+from openapi_python_client.strings import ClassName, PythonIdentifier, pascal_case
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+COMPONENT = "/components/schemas"
+# They say something of the place where a schema is used, not of its values.
+_ANNOTATIONS = {
+    *("default", "deprecated", "description", "example", "examples", "externalDocs", "nullable", "readOnly", "title"),
+    *("writeOnly", "xml", "x-at", "x-default"),
+}
+# Only the server checks them.
+_RULES = _ANNOTATIONS | {"required"} | {name for name, each in TABLE["Schema"].items() if each.verdict == "server"}
+# What another schema says of itself only.
+_OF_ONE_SCHEMA = {
+    *("title", "description", "discriminator", "example", "examples"),
+    *("x-at", "x-bare", "x-ensured-by", "x-event-family", "x-request"),
+}
+
+
+def normal(document: Document) -> tuple[Json, list[Problem]]:
+    """The document in its normal form, and what can't be carried into code."""
+    made = _Normal(document)
+    return made.document(), made.problems
+
+
+class _Normal:
+    def __init__(self, document: Document) -> None:
+        self._raw = document.data
+        self._source = document
+        self._modules: set[str] = set()
+        self._names: dict[str, str] = {}
+        """By the pointer to a schema, the component that it becomes."""
+        self._schemas: Json = {}
+        self._begun: set[str] = set()
+        self._tags: dict[str, dict[str, list[str]]] = {}
+        self.problems: list[Problem] = []
+
+    def document(self) -> Json:
+        components = self._raw.get("components") or {}
+        for key in components.get("schemas") or {}:
+            self._name(below(COMPONENT, key), key)
+        for key in components.get("schemas") or {}:
+            self._component(below(COMPONENT, key))
+        paths = {path: self._item(path, item) for path, item in self._raw["paths"].items() if path[:2] != "x-"}
+        self._break_circles()
+        for name, tags in self._tags.items():
+            self._schemas[name]["x-tags"] = tags
+        for item in paths.values():
+            self._mark_read([item[method].get("responses") for method in METHODS if method in item])
+        return {**self._raw, "paths": paths, "components": {"schemas": self._schemas}}
+
+    def _mark_read(self, waiting: list[Any]) -> None:
+        """Notes in `x-read` which schemas are received."""
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, list):
+                waiting += part
+            elif isinstance(part, dict):
+                name = steps(part["$ref"][1:])[-1] if "$ref" in part else ""
+                if name in self._schemas and "x-read" not in self._schemas[name]:
+                    self._schemas[name]["x-read"] = True
+                    waiting.append(self._schemas[name])
+                waiting += part.values()
+
+    def _component(self, pointer: str) -> None:
+        if (name := self._names.get(pointer)) and name not in self._begun:
+            self._begun.add(name)
+            self._schemas[name] = self._inner(self._source.at(pointer), "", name, pointer)
+
+    def _name(self, pointer: str, wanted: str) -> str:
+        """A name for a component whose class and module no other has."""
+        name, number = wanted, 1
+        while (module := str(PythonIdentifier(ClassName(name, "field_"), ""))) in self._modules:
+            number += 1
+            name = f"{wanted}{number}"
+        self._modules.add(module)
+        self._names[pointer] = name
+        return name
+
+    # References
+
+    def _resolved(self, part: Any, pointer: str) -> tuple[Any, str]:
+        """What a part refers to, and the pointer to it."""
+        while isinstance(part, dict) and isinstance(part.get("$ref"), str):
+            pointer = unquote(part["$ref"].removeprefix("#"))
+            part = self._source.at(pointer)
+        return part, pointer
+
+    # Operations
+
+    def _item(self, path: str, written: Json) -> Json:
+        item, pointer = self._resolved(written, below("/paths", path))
+        common = list(self._parameters(item, pointer))
+        operations = {}
+        for method in METHODS:
+            if method in item:
+                operations[method] = self._operation(path, method, item[method], below(pointer, method), common)
+        return {**{key: value for key, value in item.items() if key[:2] == "x-" or key == "servers"}, **operations}
+
+    def _parameters(self, part: Json, pointer: str) -> Iterator[tuple[Json, str]]:
+        for index, each in enumerate(part.get("parameters") or ()):
+            yield self._resolved(each, f"{pointer}/parameters/{index}")
+
+    def _operation(self, path: str, method: str, operation: Json, pointer: str, common: list[tuple[Json, str]]) -> Json:
+        words = path.replace("{", "").replace("}", "").strip("/").replace("/", "_")
+        name = str(PythonIdentifier(operation.get("operationId") or f"{method}_{words}", "field_"))
+        own = list(self._parameters(operation, pointer))
+        here = {(each["name"], each["in"]) for each, _ in own}
+        taken = own + [(each, at) for each, at in common if (each["name"], each["in"]) not in here]
+        result = {
+            **_carried("Operation", operation),
+            "parameters": [self._parameter(each, name, at) for each, at in taken],
+        }
+        if "requestBody" in operation:
+            body, at = self._resolved(operation["requestBody"], f"{pointer}/requestBody")
+            result["requestBody"] = self._content(body, name, "body", at, BODIES)
+        result["responses"] = {
+            status: self._response(each, name, status, below(f"{pointer}/responses", status))
+            for status, each in operation["responses"].items()
+            if status[:2] != "x-"
+        }
+        return result
+
+    def _parameter(self, parameter: Json, operation: str, pointer: str) -> Json:
+        """A parameter with `content` is a text of JSON."""
+        place, schema, more = f"{pointer}/schema", parameter.get("schema"), {}
+        if content := parameter.get("content"):
+            media = next(iter(content))
+            place, schema, more = (
+                below(f"{pointer}/content", media) + "/schema",
+                content[media].get("schema"),
+                {"x-content": media},
+            )
+            if kind_of(media) != "json":
+                self.problems.append(
+                    Problem(f"{pointer}/content", f"The media type {media!r} of a parameter is not supported.")
+                )
+        if parameter.get("style") in ("label", "matrix"):
+            text = f"The style {parameter['style']!r} is not supported."
+            self.problems.append(Problem(f"{pointer}/style", text))
+        return {
+            **_carried("Parameter", parameter),
+            "schema": self._schema(schema or {}, operation, parameter["name"], place),
+            **more,
+        }
+
+    def _response(self, written: Json, operation: str, status: str, pointer: str) -> Json:
+        response, pointer = self._resolved(written, pointer)
+        shared = steps(pointer)[2] if pointer.startswith("/components/") else operation
+        name = f"response_{status}" if shared == operation else "response"
+        return self._content(response, shared, name, pointer, ANSWERS)
+
+    def _content(self, part: Json, parent: str, name: str, pointer: str, order: tuple[str, ...]) -> Json:
+        """A body or a response with the media type that the client uses, under a name by which the parser reads it."""
+        part = _carried("Response" if order is ANSWERS else "RequestBody", part)
+        if not (content := part.get("content")):
+            return part
+        written = min(content, key=lambda each: order.index(kind_of(each)))
+        kind, media = kind_of(written), content[written]
+        if kind in ("events", "lines") and not part.get("x-event-stream"):
+            text = f"The media type {written!r} is only supported in a response with 'x-event-stream'."
+            self.problems.append(Problem(below(f"{pointer}/content", written), text))
+        place = below(f"{pointer}/content", written) + "/schema"
+        schema: Any = media.get("schema")
+        if kind == "bytes":
+            schema = {"type": "string", "format": "binary"}
+        elif kind == "text":
+            schema = {"type": "string"}
+        else:
+            schema = self._schema(schema or {}, parent, name, place)
+        if kind == "multipart" and _references_of(schema):
+            self._schemas[steps(_references_of(schema)[0][1:])[-1]]["x-multipart"] = True
+        read_as = _READ_AS.get(kind, written)
+        return {**part, "content": {read_as: {**_carried("MediaType", media), "schema": schema}}, "x-media": written}
+
+    # Schemas
+
+    def _schema(self, schema: Any, parent: str, name: str, pointer: str) -> Json:
+        """A schema in its place: what becomes a class is a reference to a component."""
+        if pointer in self._names:
+            return _reference(self._names[pointer])
+        inner = self._inner(schema, parent, name, pointer)
+        is_class = "enum" in inner or ("type" in inner and inner["type"] == "object")
+        if not is_class:
+            return inner
+        title = schema.get("title") or name
+        hoisted = self._name(pointer, f"{pascal_case(parent)}{pascal_case(title)}" if parent else title)
+        self._schemas[hoisted] = inner
+        return {"allOf": [_reference(hoisted)], **_annotations(inner)}
+
+    def _inner(self, schema: Any, parent: str, name: str, pointer: str) -> Json:
+        """A schema whose parts are in their normal form."""
+        if not isinstance(schema, dict):
+            return {"x-at": pointer}
+        if "$ref" in schema or "allOf" in schema:
+            beside = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
+            parts = [*([{"$ref": schema["$ref"]}] if "$ref" in schema else []), *(schema.get("allOf") or ())]
+            if "$ref" in schema and "allOf" not in schema and self._narrows(beside, schema["$ref"]):
+                parts, beside = (
+                    parts[:1],
+                    {key: beside[key] for key in beside if key in _ANNOTATIONS or key[:2] == "x-"},
+                )
+            only = [each for each in parts if isinstance(each, dict) and not each.keys() <= _ANNOTATIONS]
+            about: Json = {}
+            for each in (*(each for each in parts if isinstance(each, dict) and each not in only), beside):
+                about |= each
+            if len(only) == 1 and only[0].keys() == {"$ref"} and about.keys() <= _ANNOTATIONS | _extensions(about):
+                return self._use(only[0]["$ref"], about)
+            schema = self._merged(schema, pointer, ())
+        nullable = schema.get("nullable") is True
+        schema = {**schema, "x-at": pointer}
+        if "default" in schema:
+            schema["x-default"] = schema.pop("default")  # the parser would refuse some; none is sent
+        schema = {key: value for key, value in schema.items() if key not in ("title", "nullable")}
+        schema = self._union(schema, pointer)
+        kinds = schema.get("type")
+        if isinstance(kinds, list):
+            nullable |= "null" in kinds
+            kinds = [each for each in kinds if each != "null"] or ["null"]
+            schema["type"] = kinds[0] if len(kinds) == 1 else kinds
+            if len(kinds) > 1 and {"object", "array"} & {*kinds}:
+                shape = {key: value for key, value in schema.items() if key not in _ANNOTATIONS}
+                schema = {**_annotations(schema), "anyOf": [{**shape, "type": each} for each in kinds]}
+        if "enum" in schema:
+            nullable |= None in schema["enum"]
+            schema = _enumerated(schema)
+        elif "properties" in schema and "type" not in schema:
+            schema["type"] = "object"
+        schema = self._parts(schema, parent, name, pointer)
+        return self._nullable(schema, parent, name, pointer) if nullable else schema
+
+    def _narrows(self, beside: Json, reference: str) -> bool:
+        """The keywords beside a reference have rules for the properties of its schema, and no other ones."""
+        target = self._resolved({"$ref": reference}, "")[0]
+        known = target.get("properties", {}).keys() if isinstance(target, dict) else ()
+        return _is_rule({**beside, "properties": {}}) and all(key in known for key in beside.get("properties", ()))
+
+    def _use(self, reference: str, about: Json) -> Json:
+        _, pointer = self._resolved({"$ref": reference}, "")
+        if pointer not in self._names:
+            target = [each for each in steps(pointer) if each not in ("properties", "schema", "items", "components")]
+            placed = self._schema(self._source.at(pointer), "", "_".join(target[-2:]), pointer)
+        else:
+            placed = _reference(self._names[pointer])
+        if about.pop("nullable", False) is True:
+            return {"anyOf": [placed, {"type": "null"}], **_annotations(about)}
+        return (
+            {"allOf": [placed], **_annotations(about)}
+            if about and "$ref" in placed
+            else {**placed, **_annotations(about)}
+        )
+
+    def _parts(self, schema: Json, parent: str, name: str, pointer: str) -> Json:
+        result = _carried("Schema", schema)
+        # The name of the class that the schema becomes is what its parts are named by.
+        owner = str(ClassName(f"{pascal_case(parent)}{pascal_case(name)}" if parent else name, "field_"))
+        if "properties" in schema:
+            places = schema.get("x-places") or {}
+            result["x-properties"] = {key: self._marked(each) for key, each in schema["properties"].items()}
+            result["properties"] = {
+                key: self._schema(each, owner, key, places.get(key) or below(f"{pointer}/properties", key))
+                for key, each in schema["properties"].items()
+            }
+        result.pop("x-places", None)
+        if isinstance(schema.get("additionalProperties"), dict):
+            place = f"{pointer}/additionalProperties"
+            result["additionalProperties"] = self._schema(
+                schema["additionalProperties"], owner, "AdditionalProperty", place
+            )
+        if schema.get("type") == "array" or "items" in schema:
+            result["items"] = self._schema(schema.get("items") or {}, parent, f"{name}_item", f"{pointer}/items")
+        for key in ("anyOf", "oneOf"):
+            if key in schema:
+                result[key] = [
+                    self._schema(each, parent, f"{name}_{_title(each) or f'type_{index}'}", f"{pointer}/{key}/{index}")
+                    for index, each in enumerate(schema[key])
+                ]
+                self._tag(schema, schema[key], result[key], pointer)
+        return result
+
+    def _marked(self, schema: Any) -> Json:
+        """A property as written, with the marks of what it refers to."""
+        if not isinstance(schema, dict):
+            return {}
+        marks: Json = {}
+        for part in (schema, *schema.get("allOf", ())):
+            if "$ref" in part:
+                target = self._marked(self._resolved(part, "")[0])
+                marks |= {
+                    key: target[key] for key in ("format", "readOnly", "writeOnly", "deprecated") if key in target
+                }
+            elif part is not schema:
+                marks |= part
+        marks |= schema
+        if "default" in marks:
+            marks["x-default"] = marks.pop("default")
+        return marks
+
+    def _tag(self, schema: Json, written: list[Any], variants: list[Json], pointer: str) -> None:
+        """Notes for the variants of a union which values of the discriminator belong to them."""
+        if not isinstance(discriminator := schema.get("discriminator"), dict):
+            return
+        mapping = {
+            key: value if "/" in value else f"#{COMPONENT}/{value}"
+            for key, value in (discriminator.get("mapping") or {}).items()
+        }
+        references = [_references_of(each) for each in written]
+        for target in {*mapping.values()} - {each for some in references for each in some}:
+            self.problems.append(Problem(f"{pointer}/discriminator/mapping", f"{target!r} isn't a variant."))
+        for some, variant in zip(references, variants, strict=True):
+            names = [each["$ref"] for each in (variant, *variant.get("allOf", ())) if "$ref" in each]
+            values = [key for key, target in mapping.items() if target in some]
+            values = values or [steps(each[1:])[-1] for each in some]
+            if names and values:
+                of = self._tags.setdefault(steps(names[0][1:])[-1], {})
+                of[discriminator["propertyName"]] = values
+
+    def _nullable(self, schema: Json, parent: str, name: str, pointer: str) -> Json:
+        union = "anyOf" if "anyOf" in schema else "oneOf"
+        if union in schema:
+            return {**schema, union: [*schema[union], {"type": "null"}]}
+        if "enum" in schema or schema.get("type") == "object":
+            hoisted = self._name(
+                f"{pointer}/-",
+                str(ClassName(f"{pascal_case(parent)}{pascal_case(name)}_type_0" if parent else f"{name}_type_0", "")),
+            )
+            self._schemas[hoisted] = schema
+            return {"anyOf": [_reference(hoisted), {"type": "null"}], **_annotations(schema)}
+        kinds = schema.get("type")
+        if kinds in (None, "null"):
+            return schema
+        return {**schema, "type": [*(kinds if isinstance(kinds, list) else [kinds]), "null"]}
+
+    def _union(self, schema: Json, pointer: str) -> Json:
+        """Properties beside a union belong to each of its variants. Variants that are mere rules make no union."""
+        for key in ("anyOf", "oneOf"):
+            variants = schema.get(key)
+            if variants is None:
+                continue
+            rest = {each: value for each, value in schema.items() if each not in (key, "discriminator")}
+            if all(isinstance(each, dict) and _is_rule(each) for each in variants) and rest.keys() - _ANNOTATIONS:
+                return rest
+            if "properties" in rest:
+                rest = _placed(rest, pointer)
+                about = {each: rest.pop(each) for each in [*rest] if each in _ANNOTATIONS}
+                return {
+                    **about,
+                    key: [{"allOf": [rest, each]} for each in variants],
+                    **{each: schema[each] for each in ("discriminator",) if each in schema},
+                }
+        return schema
+
+    def _merged(self, schema: Json, pointer: str, seen: tuple[str, ...]) -> Json:
+        """One schema in place of an `allOf`, or of a reference with keywords beside it."""
+        parts: list[tuple[Any, str]] = []
+        if "$ref" in schema:
+            parts.append(({"$ref": schema["$ref"]}, pointer))
+        parts += [(each, f"{pointer}/allOf/{index}") for index, each in enumerate(schema.get("allOf") or ())]
+        parts.append(({key: value for key, value in schema.items() if key not in ("$ref", "allOf")}, pointer))
+        result: Json = {}
+        for each, place in parts:
+            resolved, at = self._resolved(each, place)
+            if not isinstance(each, dict):
+                continue
+            if "$ref" in each and at in seen:
+                self.problems.append(Problem(pointer, "'allOf' contains itself."))
+                continue
+            if "$ref" in resolved or "allOf" in resolved:
+                resolved = self._merged(resolved, at, (*seen, at))
+            resolved = _placed(resolved, at)
+            if "$ref" in each:
+                self._component(at)  # first, for then its parts are named by it
+                # What is said of the whole of another schema isn't said of this one.
+                resolved = {key: value for key, value in resolved.items() if key not in _OF_ONE_SCHEMA}
+            result = self._both(result, resolved, pointer)
+        return result
+
+    def _both(self, one: Json, other: Json, pointer: str) -> Json:
+        result = {**one, **other}
+        for key in one.keys() & other.keys():
+            first, second = one[key], other[key]
+            if first == second or key in _ANNOTATIONS:
+                continue
+            match key:
+                case "properties":
+                    result[key] = {**first, **second}
+                    for name in first.keys() & second.keys():
+                        if first[name] != second[name]:
+                            result[key][name] = {"allOf": [first[name], second[name]]}
+                            other.get("x-places", {}).pop(name, None)
+                case "required":
+                    result[key] = list(dict.fromkeys([*first, *second]))
+                case "enum":
+                    result[key] = [each for each in first if each in second]
+                case "additionalProperties":
+                    result[key] = (
+                        first
+                        if second is True
+                        else second
+                        if first is True or False in (first, second)
+                        else {"allOf": [first, second]}
+                    )
+                    if False in (first, second):
+                        result[key] = False
+                case "type":
+                    result[key] = _type_of_both(first, second)
+                    if not result[key]:
+                        self.problems.append(Problem(pointer, f"'allOf' combines the types {first!r} and {second!r}."))
+                case "x-places":
+                    result[key] = {**first, **second}
+                case "anyOf" | "oneOf":
+                    if all(map(_is_rule, first)) or all(map(_is_rule, second)):
+                        result[key] = second if all(map(_is_rule, first)) else first
+                    else:
+                        result[key] = [{"allOf": [left, right]} for left in first for right in second]
+        return result
+
+    def _break_circles(self) -> None:
+        """A list or union that contains itself, with no object between, holds any value there."""
+        state: dict[str, bool] = {}
+
+        def visit(name: str) -> None:
+            state[name] = False
+            for place in _direct(self._schemas[name]):
+                target = place["$ref"].removeprefix(f"#{COMPONENT}/")
+                target = steps(f"/{target}")[0]
+                if state.get(target) is False:
+                    place.clear()
+                elif target not in state:
+                    visit(target)
+            state[name] = True
+
+        for name in self._schemas:
+            if name not in state:
+                visit(name)
+
+
+# Media types
+
+BODIES = ("json", "multipart", "form", "bytes", "text", "events", "lines")
+"""Which body is sent where several are documented: the first of these kinds."""
+ANSWERS = ("json", "events", "lines", "bytes", "text", "multipart", "form")
+_READ_AS = {
+    "bytes": "application/octet-stream",
+    "events": "application/json",
+    "lines": "application/json",
+    "multipart": "multipart/form-data",
+    "text": "text/plain",
+}
+
+
+def kind_of(media_type: str) -> str:
+    """json, events, lines, bytes, text, multipart or form."""
+    bare = media_type.partition(";")[0].strip().lower()
+    if bare in ("application/json", "text/json", "*/*", "application/*") or bare.endswith("+json"):
+        return "json"
+    if bare in (
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonl",
+        "application/json-seq",
+        "application/x-jsonlines",
+    ):
+        return "lines"
+    if bare in ("application/xml", "application/text") or bare.endswith("+xml") or bare.startswith("text/"):
+        return "events" if bare == "text/event-stream" else "text"
+    if bare.startswith("multipart/"):
+        return "multipart"
+    return "form" if bare == "application/x-www-form-urlencoded" else "bytes"
+
+
+def _placed(schema: Json, pointer: str) -> Json:
+    """With the pointers to its properties, which it keeps when it is merged into another schema."""
+    if "properties" not in schema or "x-places" in schema:
+        return schema
+    return {**schema, "x-places": {key: below(f"{pointer}/properties", key) for key in schema["properties"]}}
+
+
+def _carried(kind: str, part: Json) -> Json:
+    """Without what is of no use for the code, such as examples, callbacks and rules for the server."""
+    known = TABLE[kind]
+    return {
+        key: each
+        for key, each in part.items()
+        if key[:2] == "x-" or key == "description" or (key in known and known[key].verdict == "carried")
+    }
+
+
+def _reference(name: str) -> Json:
+    return {"$ref": f"#{COMPONENT}/{name.replace('~', '~0').replace('/', '~1')}"}
+
+
+def _references_of(variant: Any) -> list[str]:
+    """What a variant of a union refers to; it may be merged with what stands beside the union."""
+    if not isinstance(variant, dict):
+        return []
+    return (
+        [variant["$ref"]]
+        if "$ref" in variant
+        else [ref for each in variant.get("allOf", ()) for ref in _references_of(each)]
+    )
+
+
+def _title(schema: Any) -> str:
+    return schema.get("title", "") if isinstance(schema, dict) else ""
+
+
+def _extensions(schema: Json) -> set[str]:
+    return {key for key in schema if key[:2] == "x-"}
+
+
+def _annotations(schema: Json) -> Json:
+    return {key: schema[key] for key in schema if key in _ANNOTATIONS - {"title", "nullable"} or key[:2] == "x-"}
+
+
+def _is_rule(schema: Any) -> bool:
+    """It allows and forbids values, and says nothing of their types."""
+    if isinstance(schema, bool):
+        return True
+    parts = [*schema.get("properties", {}).values(), schema.get("additionalProperties", False)]
+    return schema.keys() <= _RULES | {"properties", "additionalProperties"} | _extensions(schema) and all(
+        each is False or _is_rule(each) or each.keys() == {"type"} for each in parts
+    )
+
+
+def _enumerated(schema: Json) -> Json:
+    """Values of one type are an enum. Of several types, or of numbers, Python has no literals."""
+    values = [each for each in schema["enum"] if each is not None]
+    rest = {key: value for key, value in schema.items() if key != "enum"}
+    if not values:
+        return {**rest, "type": "null"}
+    if all(type(each) is str for each in values) or all(type(each) is int for each in values):
+        return {
+            **schema,
+            "enum": list(dict.fromkeys(values)),
+            "type": "string" if type(values[0]) is str else "integer",
+        }
+    if len(values) == 1 and type(values[0]) is bool:
+        return {key: value for key, value in rest.items() if key != "type"} | {"const": values[0]}
+    kinds = list(dict.fromkeys(_JSON_TYPES.get(type(each), "object") for each in values))
+    kinds = [each for each in kinds if not (each == "integer" and "number" in kinds)]
+    about = f"{rest.get('description', '')}\n\nOne of {', '.join(map(repr, values))}.".strip()
+    return {**rest, "type": kinds[0] if len(kinds) == 1 else kinds, "description": about}
+
+
+_JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array"}
+
+
+def _type_of_both(first: Any, second: Any) -> Any:
+    one, other = ([each] if isinstance(each, str) else each for each in (first, second))
+    common = [each for each in one if each in other]
+    if not common and "integer" in (*one, *other) and "number" in (*one, *other):
+        common = ["integer"]
+    return common[0] if len(common) == 1 else common
+
+
+def _direct(schema: Json) -> Iterator[Json]:
+    """References that lead from a schema to another one without an object between them."""
+    if schema.get("type") == "object":
+        return
+    places: Iterable[Any] = (
+        *schema.get("allOf", ()),
+        *schema.get("anyOf", ()),
+        *schema.get("oneOf", ()),
+        schema.get("items"),
+        schema,
+    )
+    for each in places:
+        if isinstance(each, dict):
+            if "$ref" in each:
+                yield each
+            elif each is not schema:
+                yield from _direct(each)
