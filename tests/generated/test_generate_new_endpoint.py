@@ -41,9 +41,9 @@ with Sandbox() as sandbox, sandbox.client() as client:
     assert [each.title for each in reports.iterate(type="costs", per_page=2)] == ["0", "1", "2"]
     assert reports.update(report.id, title="June").title == reports.get(report.id).title == "June"
     assert reports.delete(report.id) is None
-    for refused, call in [(NotFoundError, lambda: reports.get(report.id)), (ValidationError, lambda: reports.create(title=1, type=""))]:
+    for refused, method, given in [(NotFoundError, reports.get, {}), (ValidationError, reports.update, {"title": 1})]:
         try:
-            call()
+            method(report.id, **given)
         except refused:
             continue
         raise AssertionError(refused)
