@@ -279,6 +279,13 @@ def test_query_that_a_style_cannot_represent_is_refused(zoo: Zoo) -> None:
         zoo.get(filter={"a": [[1]]})
 
 
+def test_package_passes_strict_type_checks(zoo: Zoo, tmp_path: Path) -> None:
+    package = Path(str(zoo.models.__file__)).parents[1]
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), str(package)]
+    run = subprocess.run(command, cwd=package.parent, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+
+
 def test_every_keyword_is_checked_or_in_a_document() -> None:
     documents = [yaml.load(path.read_text(), yaml.CSafeLoader) for path in (WHOLE, OWN)]
     in_documents = {each for document in documents for each in used("OpenAPI", document)}
