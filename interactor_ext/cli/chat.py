@@ -42,7 +42,8 @@ def chat(
             if namespace is None:
                 raise ConfigurationError("--web needs a namespace, such as -n user_123.")
             entered = _enter(user, room, assistant)
-            serve(options, entered.id, user.assistants.get(entered.assistant_id).name)
+            known = entered.assistant_id and user.assistants.get(entered.assistant_id).name
+            serve(options, entered.id, known or "")
         else:
             _converse(user, _enter(user, room, assistant), is_new=room is None)
 

@@ -190,10 +190,9 @@ def test_turn_goes_on_while_a_tool_runs_and_is_told_as_whole_messages(
     expected.append("404")  # of a call that takes long, it is asked whether it waits for a person
     words.let_all()
     sandbox.replies.add(when="refund", say="One moment.", call=("refund", {}), then="Paid.")
-    room = new_room(sandbox)
     with sandbox.client(namespace=NAMESPACE) as user:
         tool = user.tools.create(name="refund", description="Pays back.", parameters={})
-        user.assistants.update(user.rooms.get(room).assistant_id, tools=[tool.id])
+        room = new_room(sandbox, tool.id)
         chat = open_chat(room=room)
         chat.shows("[part=status]", "Connected")
         chat.run("""
