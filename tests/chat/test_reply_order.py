@@ -116,6 +116,8 @@ def test_settled_messages_are_not_waited_for() -> None:
     assert order_of("u1", "u1", "u2", "a1", "a2", settled="u2") == ("a1", [], {"a2"}, True)
     order = ReplyOrder(room("u0", "a0", "u1"), "u1", settled="a0")
     assert (order.past, order.others) == ({"a0"}, set())
+    # Nobody waits for the reply to a result whose call was before the list.
+    assert ReplyOrder(room("t1", "u2", "a2"), None, settled="t1").unanswered == []
 
 
 def test_list_that_begins_after_the_message_is_read() -> None:

@@ -398,6 +398,7 @@ def test_api_describe_covers_every_operation_without_sending(
         text = capsys.readouterr().out
         body = (described.body or {}).get("properties", {})
         assert all(re.search(rf"^  {field} ", text, re.MULTILINE) for field in (*described.path_names, *body)), name
+        assert "['" not in text  # types as people write them
         description.show(described, as_json=True)
         told = capsys.readouterr().out
         assert json.loads(told)["operation"] == name

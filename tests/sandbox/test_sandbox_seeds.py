@@ -114,6 +114,7 @@ def test_exported_seed_leads_to_the_same_seed(tmp_path: Path) -> None:
         sandbox.replies.add(room=room["id"], namespace="user_1", say="Well?")
         first = sandbox.export()
     assert first["user_1"]["workflow_instances"][0]["context"] == {"order": 7}
+    assert first["user_2"]["credentials"][0]["expires_in"] == 500
     with Sandbox(seed=seed_file(tmp_path, first)) as sandbox:
         assert sandbox.export() == first
         with Caller(sandbox) as caller:
