@@ -56,7 +56,9 @@ def _without(document: Document, error: SpecificationError) -> tuple[Json, list[
         f"{method.upper()} {path}: line {document.line(problem.pointer)}: {problem.pointer}: {problem.text}"
         for (path, method), problem in reasons.items()
     ]
-    return {**document.data, "paths": paths, "components": {**components, **kept_schemes}}, lines
+    # Webhooks are documentation, and may use schemas that are left out.
+    rest_of_it = {key: each for key, each in document.data.items() if key != "webhooks"}
+    return {**rest_of_it, "paths": paths, "components": {**components, **kept_schemes}}, lines
 
 
 def _operations(document: Document) -> Iterator[tuple[str, str]]:
