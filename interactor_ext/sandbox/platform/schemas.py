@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,7 +88,7 @@ def value_for(schema: Any) -> Any:
     return _EMPTY[kinds if isinstance(kinds, str) else kinds[0]]()
 
 
-_EMPTY = {
+_EMPTY: dict[str, Callable[[], Any]] = {
     "array": list,
     "boolean": bool,
     "integer": int,
