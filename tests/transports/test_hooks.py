@@ -145,7 +145,7 @@ def test_calls_within_a_hook_keep_proxy_and_authority(hook: str, tmp_path: Path)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     environment = {"SSL_CERT_FILE": str(tmp_path / "ca.pem"), "NO_PROXY": ""}
     if hook != "respx_httpcore":  # it takes a CONNECT for a request like any other, and can let none pass
-        environment["HTTPS_PROXY"] = f"http://{proxy.address}"
+        environment["HTTPS_PROXY"] = proxy.url
     with tls_server(authority) as server:
         server.script = [respond]
         for _, got, requests in uses_of(hook, "imported within", server, **environment):
