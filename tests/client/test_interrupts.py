@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import CircuitBreaker, InteractorClient, get_client, reset_clients
+from interactor_ext import APIConnectionError, CircuitBreaker, InteractorClient, get_client, reset_clients
 from interactor_ext.telemetry import RequestEnded
 from interactor_ext.webhooks import MemoryEventStore
 from tests.support.scripted_server import settings_of, token_answer
@@ -99,6 +99,18 @@ def test_exception_of_signal_handler_during_a_call_is_raised_unchanged_and_does_
             with pytest.raises(handler, match="too long"):
                 client.assistants.get("a")
     assert transport.calls == 2
+
+
+@pytest.mark.usefixtures("handler")
+def test_causes_that_form_a_cycle_are_followed_once() -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        error, other = httpx.ConnectError("refused"), ValueError("other")
+        error.__cause__, other.__context__ = other, error
+        raise error
+
+    settings = {**settings_of("http://127.0.0.1:9"), "transport": httpx.MockTransport(fail), "max_retries": 0}
+    with InteractorClient(**settings) as client, pytest.raises(APIConnectionError):
+        client.request("GET", "/rooms")
 
 
 @pytest.mark.parametrize("translates", [False, True])

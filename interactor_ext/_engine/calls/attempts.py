@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -21,7 +20,12 @@ from interactor_ext._engine.errors import APITimeoutError, CircuitOpenError, Int
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.network import routes
 from interactor_ext._engine.responses import status_error
-from interactor_ext._engine.responses.connection_error import connection_error, interrupt_behind, may_have_been_sent
+from interactor_ext._engine.responses.connection_error import (
+    connection_error,
+    interrupt_behind,
+    may_have_been_sent,
+    rejected_certificate,
+)
 from interactor_ext._engine.retry_policy import RetryPolicy, retry_after_of
 
 if TYPE_CHECKING:
@@ -221,7 +225,7 @@ class Attempts:
             ) from error
         if sent:
             self.call.may_be_done = True
-        if not (self.is_stream or isinstance(error, _NEVER_RETRIED) or _is_about_certificates(error)):
+        if not (self.is_stream or isinstance(error, _NEVER_RETRIED) or rejected_certificate(error) is not None):
             delay = self._decide(sent=sent)
             if delay is not None:
                 return delay
@@ -286,11 +290,3 @@ class Attempts:
 def without_body(response: httpx.Response, status: int) -> httpx.Response:
     headers = [(name, value) for name, value in response.headers.raw if not name.lower().startswith(_BODY_HEADERS)]
     return httpx.Response(status, headers=headers, stream=httpx.ByteStream(b""), extensions=response.extensions)
-
-
-def _is_about_certificates(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

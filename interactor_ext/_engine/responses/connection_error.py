@@ -111,12 +111,8 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
     return APIConnectionError(f"{what}: no response: {text} ({type(error).__name__}){advice}", sent=sent)
 
 
-def _is_out_of_files(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+def _is_out_of_files(error: BaseException) -> bool:
+    return any(isinstance(each, OSError) and each.errno in (errno.EMFILE, errno.ENFILE) for each in _causes(error))
 
 
 def may_have_been_sent(error: httpx.TransportError) -> bool:
@@ -139,14 +135,20 @@ def handler_behind(error: BaseException) -> BaseException | None:
     """Return the exception of a signal handler that led to `error`, or is `error`."""
     # Python only runs signal handlers in the main thread.
     handlers = set(_handlers()) if threading.current_thread() is threading.main_thread() else set()
+    for each in _causes(error) if handlers else ():
+        if any(frame.f_code in handlers for frame, _ in walk_tb(each.__traceback__)):
+            return each
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what led to it."""
     link: BaseException | None = error
     seen: set[int] = set()  # causes and contexts can form a cycle
-    while handlers and link is not None and id(link) not in seen:
+    while link is not None and id(link) not in seen:
         seen.add(id(link))
-        if any(frame.f_code in handlers for frame, _ in walk_tb(link.__traceback__)):
-            return link
+        yield link
         link = link.__cause__ or link.__context__
-    return None
 
 
 def _innermost_package(error: BaseException) -> str:
@@ -166,13 +168,9 @@ def _handlers() -> Iterator[CodeType]:
             yield code
 
 
-def rejected_certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+def rejected_certificate(error: BaseException) -> ssl.SSLCertVerificationError | None:
     """Return the certificate rejection that caused this error, if any."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
+    return next((each for each in _causes(error) if isinstance(each, ssl.SSLCertVerificationError)), None)
 
 
 def certificate_problem(error: ssl.SSLCertVerificationError, variable: str) -> tuple[str, str]:
