@@ -116,6 +116,15 @@ def test_code_loads_only_what_it_uses(what: str) -> None:
     assert sorted(names) == []
 
 
+def test_doors_load_a_public_name_when_it_is_used() -> None:
+    doors = ("retry", "limits", "transports", "tokens", "testing", "tools", "webhooks")
+    code = "\n".join(
+        f"import interactor_ext.{each} as {each}\nprint({{*{each}.__all__}} & {{*vars({each})}})" for each in doors
+    )
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert shown.splitlines() == ["set()"] * len(doors)
+
+
 def test_public_names_match_annotations_and_dir() -> None:
     tree = ast.parse((ROOT / "interactor_ext" / "__init__.py").read_text())
     annotated = {
