@@ -141,16 +141,15 @@ def test_datadog_sees_each_request(server: FaultServer, request: pytest.FixtureR
 @pytest.mark.parametrize("hook", ["vcrpy", "respx_httpcore", "pytest_httpx", "otel"])
 def test_calls_within_a_hook_keep_proxy_and_authority(hook: str, tmp_path: Path) -> None:
     require_package({"vcrpy": "vcr", **{name: package for name, (package, _) in {**MOCKS, **TRACING}.items()}}[hook])
-    authority, proxy = trustme.CA(), Proxy()
+    authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     environment = {"SSL_CERT_FILE": str(tmp_path / "ca.pem"), "NO_PROXY": ""}
-    if hook != "respx_httpcore":  # it takes a CONNECT for a request like any other, and can let none pass
-        environment["HTTPS_PROXY"] = proxy.url
-    with tls_server(authority) as server:
+    with Proxy() as proxy, tls_server(authority) as server:
+        if hook != "respx_httpcore":  # it takes a CONNECT for a request like any other, and can let none pass
+            environment["HTTPS_PROXY"] = proxy.url
         server.script = [respond]
         for _, got, requests in uses_of(hook, "imported within", server, **environment):
             assert got[3] == "real"
             assert ("/assistants/asst_past" in [request.target for request in requests]) or hook == "vcrpy"
         assert server.accepted > 0
         assert len(proxy.asked) == (server.accepted if "HTTPS_PROXY" in environment else 0)
-    proxy.close()
