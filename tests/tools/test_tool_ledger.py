@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import interactor_ext.tools._ledger as _ledger
+from interactor_client.models import Message
 from interactor_ext import ConfigurationError, InteractorError, ToolSet
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tools._calls import is_finished
@@ -121,7 +122,7 @@ def test_two_sets_with_one_ledger_run_a_call_once(mode: str, sandbox: Sandbox, m
     handler.join(60)
     assert outcome.error is None
     assert runs == [1]
-    assert len(answers) == 1
+    assert [type(answer) for answer in answers] == [Message]
     assert [request.status for request in asked(sandbox, "submit_tool_result")] == [200]
 
 
