@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from interactor_ext import ToolSet
-from interactor_ext._engine.effects import Effects, Invoke, run_sync
+from interactor_ext._engine.effects import Effects, Invoke, Pause, run_async, run_sync
 from tests.support.tool_runs import run as run_tool
+from tests.support.virtual_time import run_in_virtual_time
 
 WATCHDOG = 30.0
 
@@ -130,3 +131,14 @@ def test_system_exit_of_a_tool_becomes_an_error_result(is_async: bool) -> None:
     result = run(lambda: run_tool(tools["quit"], {}))
     assert result["error"]["message"] == "The tool failed."
     assert run(answer) == "answer"
+
+
+def test_pause_of_a_task_takes_its_time() -> None:
+    def pausing() -> Effects[None]:
+        yield Pause(5.0)
+
+    async def main() -> float:
+        await run_async(pausing())
+        return asyncio.get_running_loop().time()
+
+    assert run_in_virtual_time(main()) == 5.0
