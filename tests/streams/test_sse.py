@@ -106,7 +106,7 @@ def test_blocks_distinguish_own_and_inherited_ids() -> None:
     blocks = SSEDecoder("0").feed_blocks(
         b"data: a\n\nid: 1\ndata: b\n\ndata: c\n\nid: 2\n\ndata: d\n\nid:\ndata: e\n\n"
     )
-    assert [(block.sent.data, block.sent.id, block.own_id) for block in blocks] == [
+    assert [(sent.data, sent.id, has_own_id) for sent, has_own_id in blocks] == [
         ("a", "0", False),
         ("b", "1", True),
         ("c", "1", False),

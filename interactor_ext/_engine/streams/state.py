@@ -25,7 +25,7 @@ from interactor_ext._engine.errors import (
     StreamError,
 )
 from interactor_ext._engine.retry_policy import RetryPolicy
-from interactor_ext._engine.sse import DEFAULT_MAX_EVENT_SIZE, Block, EventTooLargeError, SSEDecoder
+from interactor_ext._engine.sse import DEFAULT_MAX_EVENT_SIZE, EventTooLargeError, SSEDecoder
 from interactor_ext._engine.streams.events import CONTROL, EventReader, Received
 
 if TYPE_CHECKING:
@@ -151,10 +151,11 @@ class StreamState:
             blocks = error.blocks
         if self._decoder.retry_ms is not None:
             self._retry_ms = self._decoder.retry_ms
-        for block in blocks:
-            if not self._seen.is_new(block):
+        is_new, read = self._seen.is_new, self._reader.read
+        for sent, has_own_id in blocks:
+            if not is_new(sent.id, has_own_id):
                 continue
-            event = self._reader.read(block.sent)
+            event = read(sent)
             if (kind := event.type) not in CONTROL:
                 if kind != "error":  # a server that sends nothing else on each connection isn't healthy
                     self._failures = 0
@@ -287,15 +288,15 @@ class _Seen:
             self._leave_oldest()
         self._id = ""
 
-    def is_new(self, block: Block) -> bool:
-        if block.own_id:
-            self._id = block.sent.id
+    def is_new(self, event_id: str, is_own: bool) -> bool:
+        if is_own:
+            self._id = event_id
         key = self._id
         if not key:
             return True
-        number = self._here.pop(key, 0) + 1
-        self._here[key] = number
-        if len(self._here) > _REMEMBERED_IDS:
+        here = self._here
+        number = here[key] = here.pop(key, 0) + 1
+        if len(here) > _REMEMBERED_IDS:
             self._leave_oldest()
         return number > self._before.get(key, 0)
 
