@@ -30,7 +30,7 @@ _OTHER_WORDS = {
     **RESOURCES,
 }
 _VIEW = 'client.namespace("...")'
-_MOST_NAMES = 40
+_MAX_NAMES = 40
 # Names that exist, but that nobody looks for.
 _IDLE_NAMES = {"add_note", "args", "default_code", "with_traceback", "additional_properties"}
 
@@ -182,7 +182,7 @@ def item_advice(owner: object, key: object) -> str:
 def names_of(names: Sequence[str], verb: str) -> str:
     """The names that exist, unless there are too many."""
     public = [each for each in names if not each.startswith("_")]
-    return f": it {verb} {', '.join(public)}" if 0 < len(public) <= _MOST_NAMES else ""
+    return f": it {verb} {', '.join(public)}" if 0 < len(public) <= _MAX_NAMES else ""
 
 
 def module_advice(module: Any, name: str, elsewhere: Sequence[str]) -> str:

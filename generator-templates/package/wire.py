@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # dateutil reads character by character, and a hostile server could send it megabytes.
-_LONGEST_TIME = 100
+_MAX_TIME_LENGTH = 100
 _DEFAULTS = ((2000, 1, 1), (2001, 2, 2))
 # As seconds, the year 5138; milliseconds, micro- and nanoseconds of this century are larger.
-_MOST_SECONDS = 100_000_000_000
+_MAX_SECONDS = 100_000_000_000
 _LEAP_SECOND = re.compile(r"(?<=:\d\d):60(?!\d)")
 _KINDS = {
     bool: "a boolean",
@@ -317,7 +317,7 @@ def _from_text(text: str) -> datetime | None:
 def _from_seconds(seconds: float) -> datetime | None:
     try:
         for _ in range(3):
-            if abs(seconds) >= _MOST_SECONDS:
+            if abs(seconds) >= _MAX_SECONDS:
                 seconds /= 1000
         return _EPOCH + timedelta(seconds=seconds)
     except (OverflowError, ValueError):
@@ -325,7 +325,7 @@ def _from_seconds(seconds: float) -> datetime | None:
 
 
 def _from_any_notation(text: str) -> datetime | None:
-    if len(text) > _LONGEST_TIME:
+    if len(text) > _MAX_TIME_LENGTH:
         return None
     from dateutil import parser  # imported here, because hardly any server needs it
 
