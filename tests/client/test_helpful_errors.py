@@ -37,11 +37,11 @@ def test_404_quotes_no_secret_that_was_given_as_id(interactor_client: Interactor
 def test_operation_that_the_sandbox_lacks_says_so(
     interactor_client: InteractorClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(HANDLERS, "list_rooms")
+    monkeypatch.delitem(HANDLERS, "get_oauth_status")
     with pytest.raises(
-        ServerError, match=r"The sandbox doesn't support the operation list_rooms .*This server doesn't have"
+        ServerError, match=r"The sandbox doesn't support the operation get_oauth_status .*This server doesn't have"
     ):
-        interactor_client.rooms.list()
+        interactor_client.credentials.get_oauth_status("flow_1")
 
 
 def test_405_names_the_variable_of_the_url(interactor_client: InteractorClient, interactor_sandbox: Sandbox) -> None:
