@@ -1,13 +1,15 @@
-// `node bundle.mjs ESBUILD SOURCES OUTPUT NAME...`: writes each module with all that it imports into one minified file,
+// `node bundle.mjs PACKAGES SOURCES OUTPUT NAME...`: writes each module with all that it imports into one minified file,
 // and the same compressed for the relay to serve.
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { brotliCompressSync, constants } from "node:zlib";
 
-const [esbuild, sources, output, ...names] = process.argv.slice(2);
-const { build, transform } = createRequire(join(esbuild, "package.json"))("esbuild");
+const [packages, sources, output, ...names] = process.argv.slice(2);
+const load = createRequire(join(packages, "package.json"));
+const { build, transform } = load("esbuild");
+const { gzipAsync } = load("@gfx/zopfli");
 
 /** esbuild takes a style sheet in a template string for any text. */
 const minifiedStyles = {
@@ -38,6 +40,6 @@ for (const name of names) {
   const script = outputFiles[0].contents;
   const file = join(output, `${name}.js`);
   writeFileSync(file, script);
-  writeFileSync(`${file}.gz`, gzipSync(script, { level: 9 }));
+  writeFileSync(`${file}.gz`, await gzipAsync(script, {}));
   writeFileSync(`${file}.br`, brotliCompressSync(script, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: script.length } }));
 }

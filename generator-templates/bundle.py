@@ -18,14 +18,14 @@ ROOT = TEMPLATES.parent
 SOURCES = ROOT / "interactor_ext" / "relay" / "static"
 BUILT = SOURCES.with_name("built")
 MANIFEST = BUILT / "scripts.json"
-ESBUILD = "esbuild@0.28.2"
+PACKAGES = ("esbuild@0.28.2", "@gfx/zopfli@1.0.15")
 NAMES = ("interactor-chat", "interactor-rooms")
 # The pages that show a script with its hash.
 PAGES = ("docs/how-to/web-page.md",)
 
 
 def digest_of_sources() -> str:
-    digest = hashlib.sha256(ESBUILD.encode())
+    digest = hashlib.sha256(" ".join(PACKAGES).encode())
     for path in (Path(__file__), TEMPLATES / "bundle.mjs", *sorted(SOURCES.glob("*.js"))):
         digest.update(f"\n{path.name}\n".encode() + path.read_bytes())
     return digest.hexdigest()
@@ -39,17 +39,18 @@ def is_up_to_date() -> bool:
 
 
 def build(output: Path) -> None:
-    """Write the scripts into a folder, with esbuild from npm."""
+    """Write the scripts into a folder, with packages from npm."""
     if shutil.which("npm") is None or shutil.which("node") is None:
         sys.exit(f"{SOURCES} has changed. Install node 20 or newer, with npm, to build the scripts of the relay.")
-    esbuild = ROOT / ".venv-esbuild"
-    if not (esbuild / ESBUILD).exists():
-        esbuild.mkdir(exist_ok=True)
-        (esbuild / "package.json").write_text('{"private": true}')
-        install = ["npm", "install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--silent", ESBUILD]
-        subprocess.run(install, cwd=esbuild, check=True)  # noqa: S603 - made above
-        (esbuild / ESBUILD).touch()
-    command = ["node", str(TEMPLATES / "bundle.mjs"), str(esbuild), str(SOURCES), str(output), *NAMES]
+    packages = ROOT / ".venv-esbuild"
+    installed = packages / "installed.txt"
+    if not installed.exists() or installed.read_text() != str(PACKAGES):
+        packages.mkdir(exist_ok=True)
+        (packages / "package.json").write_text('{"private": true}')
+        install = ["npm", "install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--silent", *PACKAGES]
+        subprocess.run(install, cwd=packages, check=True)  # noqa: S603 - made above
+        installed.write_text(str(PACKAGES))
+    command = ["node", str(TEMPLATES / "bundle.mjs"), str(packages), str(SOURCES), str(output), *NAMES]
     subprocess.run(command, check=True)  # noqa: S603 - made above
 
 

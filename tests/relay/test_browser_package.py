@@ -19,9 +19,11 @@ from tests.support.pages import DOCS, blocks
 ROOT = Path(__file__).parents[2]
 GUIDE = DOCS / "how-to" / "chat-in-frameworks.md"
 TYPESCRIPT = "typescript@7.0.2"
+FRAMEWORKS = ("svelte@5.57.3", "vue@3.5.45")
 PAGES = Path(__file__).with_name("pages")
 STREAM = (PAGES / "stream.ts").read_text()
 HOOK = (PAGES / "hook.tsx").read_text()
+ELEMENTS = (PAGES / "frameworks.ts").read_text()
 
 
 REACTS = ["19.3", "18.3"] if NIGHTLY else ["19.3"]
@@ -32,7 +34,7 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """A project of a frontend team: React, and the package as `npm pack` makes it."""
     react: str = request.param
     types = [f"@types/{name}@{react.split('.')[0]}" for name in ("react", "react-dom")]
-    modules = npm_package(request, TYPESCRIPT, f"react@{react}", f"react-dom@{react}", *types)
+    modules = npm_package(request, TYPESCRIPT, *FRAMEWORKS, f"react@{react}", f"react-dom@{react}", *types)
     folder = tmp_path_factory.mktemp("project")
     (folder / "package.json").write_text('{"private": true, "type": "module"}')
     tarball = npm(folder, "pack", str(STATIC))
@@ -63,20 +65,23 @@ def test_package_has_the_version_and_the_license_of_the_project() -> None:
     assert (STATIC / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 
-def test_manifest_of_custom_elements_is_what_the_declarations_say() -> None:
-    declarations = (STATIC / "interactor-chat.d.ts").read_text()
-    [element] = json.loads((STATIC / "custom-elements.json").read_text())["modules"][0]["declarations"]
-    observed = re.findall(r"observedAttributes = \[(.*?)\]", (STATIC / "interactor-chat.js").read_text())[0]
-    attributes = {each["name"] for each in element["attributes"]}
-    assert attributes == {*re.findall('"(.*?)"', observed), "keep-open"} - {"aria-label"}
-    for member in element["members"]:
-        assert re.search(rf"^  (get |readonly )?{member['name']}\b", declarations, re.MULTILINE), member["name"]
+@pytest.mark.parametrize(("index", "name", "unobserved"), [(0, "chat", {"keep-open"}), (1, "rooms", {"for"})])
+def test_manifest_of_custom_elements_is_what_the_declarations_say(index: int, name: str, unobserved: set[str]) -> None:
+    declarations = (STATIC / f"interactor-{name}.d.ts").read_text()
+    [element] = json.loads((STATIC / "custom-elements.json").read_text())["modules"][index]["declarations"]
+    assert element["tagName"] == f"interactor-{name}"
+    observed = re.findall(r"observedAttributes = \[(.*?)\]", (STATIC / f"interactor-{name}.js").read_text())[0]
+    attributes = {each["name"]: each.get("fieldName") for each in element["attributes"]}
+    assert {*attributes} == {*re.findall('"(.*?)"', observed), *unobserved} - {"aria-label"}
+    members = {each["name"] for each in element["members"]}
+    assert {*attributes.values()} - {None} <= members
+    for member in members:
+        assert re.search(rf"^  (get |readonly )?{member}\b", declarations, re.MULTILINE), member
+    parts = {each["name"] for each in element["cssParts"]}
+    assert {*re.findall("`(.*?)`", re.findall(r"Parts: (.*?)\.", declarations, re.DOTALL)[0])} == parts
     page = (ROOT / "docs" / "reference" / "chat-component.md").read_text()
-    shown = [
-        *attributes,
-        *(each["name"] for kind in ("members", "cssProperties", "cssParts") for each in element[kind]),
-    ]
-    assert [each for each in shown if f"`{each}`" not in page] == []
+    shown = [*attributes, *members, *parts, *(each["name"] for each in element.get("cssProperties", []))]
+    assert [each for each in shown if not re.search(rf"`{each}(`|\()", page)] == []
 
 
 def test_packed_package_holds_every_module_and_what_it_exports(project: Path) -> None:
@@ -91,11 +96,12 @@ def test_packed_package_holds_every_module_and_what_it_exports(project: Path) ->
 def test_compiler_accepts_pages_that_use_the_package(project: Path, resolution: str) -> None:
     (project / "stream.ts").write_text(STREAM)
     (project / "hook.tsx").write_text(HOOK)
+    (project / "frameworks.ts").write_text(ELEMENTS)
     shown = {block.title: block.code for block in blocks(GUIDE) if block.language == "tsx"}
     for number, code in enumerate(shown.values()):
         (project / f"guide{number}.tsx").write_text(code)
     guide = [f"guide{number}.tsx" for number in range(len(shown))]
-    assert problems(project, *resolution.split(), "stream.ts", "hook.tsx", *guide) == []
+    assert problems(project, *resolution.split(), "stream.ts", "hook.tsx", "frameworks.ts", *guide) == []
 
 
 def test_compiler_rejects_each_misspelt_name(project: Path) -> None:
@@ -112,7 +118,9 @@ def test_compiler_rejects_each_misspelt_name(project: Path) -> None:
         (project / f"misspelt{number}.ts").write_text(STREAM.replace(right, wrong, 1))
     (project / "misspelt.tsx").write_text(HOOK.replace("message.complete", "message.completed"))
     (project / "misspelt-element.tsx").write_text(HOOK.replace('tools="hidden"', 'tools="hiden"'))
-    files = ["misspelt.tsx", "misspelt-element.tsx", *(f"misspelt{number}.ts" for number in range(len(misspelt)))]
+    (project / "misspelt-rooms.tsx").write_text(HOOK.replace("assistant=", "asistant="))
+    (project / "misspelt-frameworks.ts").write_text(ELEMENTS.replace('for: "chat"', 'form: "chat"'))
+    files = [path.name for path in project.glob("misspelt*")]
     found = problems(project, "--module", "nodenext", *files)
     assert {line.partition("(")[0] for line in found if line.startswith("misspelt")} == {*files}
     assert any("message.detla" in line for line in found)

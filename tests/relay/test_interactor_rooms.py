@@ -12,7 +12,6 @@ from tests.support.browser import eventually
 from tests.support.chat_driver import Chat
 from tests.support.conversations import NAMESPACE
 from tests.support.looks import Looks
-from tests.support.node import STATIC
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -31,10 +30,6 @@ const root = document.querySelector("interactor-rooms").shadowRoot;
 return [...root.querySelectorAll("nav, button, input")].filter((node) => node.checkVisibility())
   .map((node) => [node.localName, node.ariaLabel ?? node.innerText, node.ariaCurrent]);
 """
-
-
-def test_rooms_list_has_at_most_5_kb() -> None:
-    assert len((STATIC.with_name("built") / "interactor-rooms.js.gz").read_bytes()) <= 5_000
 
 
 @pytest.fixture

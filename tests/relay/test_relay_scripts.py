@@ -72,6 +72,11 @@ def test_script_is_cached_for_good_only_under_its_own_hash(relay: RelayServer, n
     assert answer.content == (BUILT / "interactor-chat.js").read_bytes()
 
 
+@pytest.mark.parametrize(("name", "most"), [("interactor-chat", 24_000), ("interactor-rooms", 5_000)])
+def test_script_is_small_in_each_encoding(name: str, most: int) -> None:
+    assert max(len((BUILT / f"{name}.js{suffix}").read_bytes()) for suffix in (".br", ".gz")) <= most
+
+
 def test_scripts_are_built_from_the_sources() -> None:
     """Run `make generate`."""
     check = subprocess.run([sys.executable, BUNDLE, "--check"], capture_output=True, text=True)
@@ -86,8 +91,8 @@ def test_scripts_are_built_from_the_sources() -> None:
 
 @pytest.mark.full
 def test_building_again_gives_the_same_scripts(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    esbuild = re.findall('ESBUILD = "(.*)"', BUNDLE.read_text())[0]
-    packages = npm_package(request, esbuild)
+    [pinned] = re.findall(r"^PACKAGES = \((.*)\)", BUNDLE.read_text(), re.MULTILINE)
+    packages = npm_package(request, *re.findall('"(.*?)"', pinned))
     command = ["node", BUNDLE.with_suffix(".mjs"), packages, STATIC, tmp_path, *SCRIPTS]
     subprocess.run(command, check=True, timeout=60)
     for name in SCRIPTS:

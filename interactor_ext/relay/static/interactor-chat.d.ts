@@ -98,7 +98,7 @@ export const TEXTS: Readonly<InteractorChatTexts>;
  * Parts: `header`, `status`, `scroller`, `messages`, `message` (with `user`, `assistant` or `other`, and `streaming`), `meta`,
  * `text`, `code`, `table`, `link`, `stopped`, `tool`, `approval`, `approval-title`, `approval-arguments`, `empty`, `prompts`,
  * `workflow`, `form`, `form-title`, `form-description`, `error`, `composer`, `input`, `button` (with `primary`, `send`, `stop`, `copy`,
- * `ask-again`, `retry`, `edit`, `prompt`, `approve` or `reject`). The slot `header` takes a title.
+ * `ask-again`, `retry`, `edit`, `reword`, `fold`, `good`, `bad`, `prompt`, `approve` or `reject`). The slot `header` takes a title.
  */
 export class InteractorChatElement extends HTMLElement {
   /** Id of the room, or "". As an attribute too. */

@@ -2,6 +2,7 @@ import type { ForwardRefExoticComponent, HTMLAttributes, ReactNode, RefAttribute
 
 import type { ChatSession, ChatSessionOptions } from "./interactor-chat-session.js";
 import type { InteractorChatElement, InteractorChatTextsOverride } from "./interactor-chat.js";
+import type { InteractorRoomsElement } from "./interactor-rooms.js";
 import type { InteractorStreamOptions, StreamEvent, StreamStatus } from "./interactor-stream.js";
 
 /** They may change from one render to the next: the newest are used, and the stream stays connected. */
@@ -126,7 +127,18 @@ export interface InteractorChatAttributes extends HTMLAttributes<InteractorChatE
   tools?: "hidden" | "";
   prompts?: string;
   "keep-open"?: boolean | "";
+  feedback?: boolean | "";
   /** React before 19 knows no `className` on a custom element. */
+  class?: string;
+}
+
+/** `<interactor-rooms>` of `@interactor/browser/rooms`, in JSX. */
+export interface InteractorRoomsAttributes extends HTMLAttributes<InteractorRoomsElement>, RefAttributes<InteractorRoomsElement> {
+  assistant?: string;
+  /** Id of the chat that shows the open room. */
+  for?: string;
+  room?: string;
+  endpoint?: string;
   class?: string;
 }
 
@@ -134,6 +146,7 @@ declare module "react" {
   namespace JSX {
     interface IntrinsicElements {
       "interactor-chat": InteractorChatAttributes;
+      "interactor-rooms": InteractorRoomsAttributes;
     }
   }
 }

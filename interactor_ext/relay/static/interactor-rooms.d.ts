@@ -22,6 +22,8 @@ export const TEXTS: Readonly<InteractorRoomsTexts>;
 /**
  * `<interactor-rooms>`: the user's conversations, to open, name, search and start. It sets the attribute `room` of the
  * element whose id its attribute `for` names, and dispatches `interactor-room` with the `id` and `name`.
+ *
+ * Parts: `start`, `search`, `list`, `item`, `room`, `rename`, `name`, `more`, `empty`, `error`.
  */
 export class InteractorRoomsElement extends HTMLElement {
   /** Id of the room that is open. */

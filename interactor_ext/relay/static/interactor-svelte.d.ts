@@ -1,6 +1,7 @@
 import type { HTMLAttributes } from "svelte/elements";
 
 import type { InteractorChatElement } from "./interactor-chat.js";
+import type { InteractorRoomsElement } from "./interactor-rooms.js";
 import type { StreamEvent } from "./interactor-types.js";
 
 export * from "./interactor-chat.js";
@@ -16,12 +17,26 @@ export interface InteractorChatAttributes
   tools?: "hidden" | "";
   prompts?: readonly string[] | string;
   "keep-open"?: boolean;
+  feedback?: boolean;
   "oninteractor-event"?: (event: CustomEvent<StreamEvent>) => void;
   "oninteractor-error"?: (event: CustomEvent<Error>) => void;
+}
+
+/** Those of `<interactor-rooms>`, which `@interactor/browser/rooms` defines. */
+export interface InteractorRoomsAttributes
+  extends HTMLAttributes<InteractorRoomsElement>,
+    Partial<Pick<InteractorRoomsElement, "headers" | "credentials" | "texts">> {
+  assistant?: string;
+  /** Id of the chat that shows the open room. */
+  for?: string;
+  room?: string;
+  endpoint?: string;
+  "oninteractor-room"?: (event: HTMLElementEventMap["interactor-room"]) => void;
 }
 
 declare module "svelte/elements" {
   interface SvelteHTMLElements {
     "interactor-chat": InteractorChatAttributes;
+    "interactor-rooms": InteractorRoomsAttributes;
   }
 }

@@ -1,6 +1,7 @@
 import type { DefineComponent } from "vue";
 
 import type { InteractorChatElement } from "./interactor-chat.js";
+import type { InteractorRoomsElement } from "./interactor-rooms.js";
 import type { StreamEvent } from "./interactor-types.js";
 
 export * from "./interactor-chat.js";
@@ -19,8 +20,19 @@ export interface InteractorChatProps
   onInteractorError?: (event: CustomEvent<Error>) => void;
 }
 
+/** Those of `<interactor-rooms>`, which `@interactor/browser/rooms` defines. */
+export interface InteractorRoomsProps extends Partial<Pick<InteractorRoomsElement, "headers" | "credentials" | "texts">> {
+  assistant?: string;
+  /** Id of the chat that shows the open room. */
+  for?: string;
+  room?: string;
+  endpoint?: string;
+  onInteractorRoom?: (event: HTMLElementEventMap["interactor-room"]) => void;
+}
+
 declare module "vue" {
   interface GlobalComponents {
     "interactor-chat": DefineComponent<InteractorChatProps>;
+    "interactor-rooms": DefineComponent<InteractorRoomsProps>;
   }
 }

@@ -17,7 +17,8 @@ export function Page() {
       </InteractorChat>
       <InteractorChat room="room_1" renderMarkdown={(text) => <em>{text}</em>} toolLabels={{ get_order: "Order" }} />
       <InteractorChat room="room_1" renderMath={(text, isBlock) => new Text(`${text}${isBlock}`)} highlightCode={(code) => new Text(code)} />
-      <interactor-chat room="room_1" assistant-name="Ada" tools="hidden" keep-open="" />
+      <interactor-chat room="room_1" assistant-name="Ada" tools="hidden" keep-open="" feedback />
+      <interactor-rooms assistant="asst_1" for="chat" aria-label="Conversations" />
     </>
   );
 }
