@@ -51,7 +51,7 @@ ADVICE = (
 
 
 class _Run:
-    """What a test run changes if its project asks for it: the guard, and environment variables."""
+    """What a test run changes if the project's settings say so: the guard, and environment variables."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._guard: PlatformGuard | None = None

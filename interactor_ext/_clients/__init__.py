@@ -149,8 +149,8 @@ class _Client(Immutable, Generic[S, N]):
         ConfigurationError; calls that only read need no key and send none.
 
         `headers` and `query` are added to each request of the view, streams included, but not to token requests. They
-        extend those of the view they are called on; None removes a name. They don't override what a method sets
-        itself, and names that the client or HTTP sets are refused.
+        are merged with the parent view's; None removes a name. They don't override what a method sets itself, and names
+        that the client or HTTP sets are refused.
 
         `on_response` is called with a `ResponseInfo` for each response, errors included, after any callbacks set
         before. It must not block: the async client calls it in the event loop. Its exceptions are logged. Without a
@@ -245,8 +245,8 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Chats, Seque
     def health(self) -> Health:
         """Get a token if there is none yet, and send one small request to the Core API. Raises no InteractorError.
 
-        Takes at most the view's `timeout`, token included. If the client requires a namespace and the view has none,
-        only the account server is checked: the Core API has nothing that belongs to no tenant.
+        Takes at most the view's `timeout`, token included. If the client requires a namespace and the view doesn't
+        have one, only the account server is checked, because everything in the Core API belongs to a tenant.
         """
         started, error = time.perf_counter(), None
         try:
@@ -298,7 +298,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Chats, Seque
         return self._stream_url(room_stream(self._view, room_id), allow_broad_token)
 
     def workflow_stream_url(self, instance_id: str, *, allow_broad_token: bool = False) -> str:
-        """Like `room_stream_url`, for a workflow instance; the scope is `workflows:read`."""
+        """Like `room_stream_url`, but for a workflow instance; the scope is `workflows:read`."""
         return self._stream_url(workflow_stream(self._view, instance_id), allow_broad_token)
 
     def _stream_url(self, url: StreamURL, allow_broad_token: bool) -> str:
@@ -466,8 +466,7 @@ def _as_it_is(response: httpx.Response) -> httpx.Response:
 def _settings_of(
     config: InteractorConfig | None, fields: ConfigFields, retry_policy: RetryPolicy | None
 ) -> InteractorConfig:
-    """Return the settings of a client: its keywords, then its retry policy's, then those of `config` or the
-    environment."""
+    """Return a client's settings: from its keywords, then its retry policy, then `config` or the environment."""
     if isinstance(config, str | dict):
         raise ConfigurationError(
             f"config must be an InteractorConfig, not {type(config).__name__}. The settings are keywords: "

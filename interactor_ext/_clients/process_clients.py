@@ -44,7 +44,7 @@ class AsyncClientKeywords(_Options, total=False):
 
 
 class _Made(NamedTuple):
-    """A shared client, what it was created with, and the line that created it."""
+    """A shared client, the options it was created with, and the line that created it."""
 
     client: Any
     options: dict[str, Any]
@@ -53,7 +53,7 @@ class _Made(NamedTuple):
 
 C = TypeVar("C", InteractorClient, AsyncInteractorClient)
 
-# A forked child continues with its parent's clients, which have dropped their connections.
+# A forked child continues with its parent's clients, without their connections.
 _clients: dict[type, _Made] = {}
 _lock = fork_safe_lock()
 # An event loop references its tasks weakly.
@@ -63,8 +63,8 @@ _closing: set[asyncio.Task[None]] = set()
 def get_client(settings: InteractorConfig | None = None, /, **options: Unpack[ClientKeywords]) -> InteractorClient:
     """The client shared by all threads.
 
-    The first call creates it with `options`, those of `InteractorClient`; later calls omit them, or pass equal ones. If
-    it was closed, a new one is created, with the same options unless you pass others.
+    The first call creates it with `options` (see `InteractorClient`); later calls omit them, or pass equal ones. If it
+    was closed, a new one is created, with the same options unless you pass others.
 
     Raises:
         ConfigurationError: a setting is missing or wrong, or the client was created with other options. The error names

@@ -20,7 +20,7 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Api:
-    """What a call must ask about its API. Each API's client provides a subclass."""
+    """What a call needs to know about its API. Each API's client provides a subclass."""
 
     def url_variable(self, call: Call) -> str:
         """Name the setting that determines the server's URL."""

@@ -115,7 +115,7 @@ def describe(deprecation: Deprecation, secrets: Iterable[str] = ()) -> str:
 
 
 def sunset_notice(response: httpx.Response) -> str:
-    """Return a sentence with the sunset date of a 410 response; "" if it has none."""
+    """Return a sentence with the sunset date of a 410 response, or "" without a date."""
     deprecation = parse_deprecation(response.headers, base_url=_url(response))
     if deprecation is None or deprecation.sunset is None:
         return ""

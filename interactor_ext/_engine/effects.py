@@ -61,9 +61,9 @@ class Invoke(NamedTuple):
     the result first, and the cancellation at its next effect.
 
     After `timeout` seconds, TimeoutError is thrown in. An awaitable is cancelled; a function in a thread keeps running,
-    and another thread takes that one's place.
+    and the pool replaces that thread.
 
-    If `shielded`, it is called and awaited to its end even in a cancelled task, because it records what has happened.
+    If `shielded`, it is called and awaited to its end even in a cancelled task, because it records an outcome.
 
     `renewal` is called repeatedly while the function runs, and never after it.
 
@@ -251,7 +251,7 @@ def _renewed(renewal: Renewal) -> Iterator[None]:
         yield
     finally:
         done.set()
-        # Otherwise a renewal could come after the outcome and claim again what was released.
+        # Otherwise a renewal could run after the outcome and reclaim a released lease.
         thread.join()
 
 

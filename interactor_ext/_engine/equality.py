@@ -1,4 +1,4 @@
-"""Equality by settings, so that `get_client` can be called again with an equal object."""
+"""Equality by settings, because `get_client` can be called again with an equal object."""
 
 from __future__ import annotations
 

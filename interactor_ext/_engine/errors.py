@@ -62,7 +62,7 @@ __all__ = [
 class InteractorError(Exception):
     """Base class of all errors of this SDK.
 
-    `message` says what went wrong, in the server's words if it sent any; `str(error)` adds the request and advice.
+    `message` describes the failure, in the server's words if it sent any; `str(error)` adds the request and advice.
     `code` is the server's error code, if it sent one. `status` is None without a response. `details` lists the invalid
     fields, as dicts with `field` and `message`. Quote `request_id` to the platform's support. `headers` are the
     response's, and case-insensitive. `retry_after` is in seconds, None if the server named no time. Errors can be
@@ -99,7 +99,7 @@ class InteractorError(Exception):
     if not TYPE_CHECKING:  # otherwise type checkers would accept every name
 
         def __getattr__(self, name: str) -> Any:
-            from interactor_client.advised import Advised  # so that webhook receivers start without it
+            from interactor_client.advised import Advised  # webhook receivers start without it
 
             return Advised.__getattr__(self, name)
 

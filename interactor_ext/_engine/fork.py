@@ -11,8 +11,8 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any, cast
 
-# Not WeakMethod: those of global objects die with the interpreter, and write a traceback to stderr. The ids in the keys
-# keep equal owners apart.
+# Not WeakMethod: when a global object dies with the interpreter, its WeakMethods write a traceback to stderr. The ids
+# in the keys keep equal owners apart.
 _hooks: weakref.WeakValueDictionary[tuple[int, Callable[[Any], None]], object] = weakref.WeakValueDictionary()
 _locks: weakref.WeakSet[Any] = weakref.WeakSet()
 # The process that this state belongs to.

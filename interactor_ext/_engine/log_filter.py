@@ -21,10 +21,11 @@ class RedactingFilter(logging.Filter):
     """Removes secrets from records: from the message, its arguments, the extra fields and the traceback.
 
     It masks `secrets` and the values of INTERACTOR_CLIENT_SECRET and INTERACTOR_WEBHOOK_SECRET (from 8 characters on,
-    and only as whole words, so no ordinary word is replaced), what looks like a secret (bearer tokens, JWTs, keys with
-    their provider's prefix, passwords in URLs, `client_secret=...` and the like), and what has a secret's name: an
-    extra field, the value of a mapping, the second of a pair. Everything else stays unchanged, including white space
-    and the length of texts. Add it to handlers, because a logger's own filters don't see its children's records:
+    and only as whole words, so no ordinary word is replaced), anything that looks like a secret (bearer tokens, JWTs,
+    keys with their provider's prefix, passwords in URLs, `client_secret=...` and the like), and anything with a
+    secret's name: an extra field, the value of a mapping, the second of a pair. Everything else stays unchanged,
+    including white space and the length of texts. Add it to handlers, because a logger's own filters don't see its
+    children's records:
 
         handler.addFilter(RedactingFilter())
     """
@@ -88,7 +89,7 @@ def log_to_stderr(logger: logging.Logger, value: str) -> None:
     """
     level = _LEVELS.get(value.lower())
     if level is None:
-        warnings.warn(f"INTERACTOR_LOG is {value!r}, which is neither info nor debug: logging stays off", stacklevel=2)
+        warnings.warn(f"INTERACTOR_LOG must be 'info' or 'debug', not {value!r}. Logging stays off.", stacklevel=2)
         return
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -26,7 +26,7 @@ def load_named(name: str, what: str, example: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
-        raise ConfigurationError(f"There is no module {error.name!r} in this folder, and none is installed.") from None
+        raise ConfigurationError(f"There is no module {error.name!r}, in this folder or installed.") from None
     try:
         return reduce(getattr, attributes.split("."), found)
     except AttributeError:

@@ -55,7 +55,7 @@ def read_page(response: httpx.Response, parse: ParseList[T], params: Any) -> Pag
 
 
 def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any], count: int | None = None) -> Page[T]:
-    """Return the page in canonical form. What `meta` lacks comes from `params`, those of the request. `count` is the
+    """Return the page in canonical form. Values missing from `meta` come from the request's `params`. `count` is the
     number of items in the response, if `envelope` doesn't contain all of them.
     """
     meta, count = envelope.meta, len(envelope.data) if count is None else count
@@ -75,7 +75,7 @@ def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any], count: int | N
 def _has_more(
     page: int, per_page: int | None, total: int | None, total_pages: int | None, asked: int | None, count: int
 ) -> bool | None:
-    """Work it out from the rest of `meta` and the number of items `asked` for. The server may send fewer."""
+    """Work it out from the rest of `meta` and `asked`, the requested number of items. The server may send fewer."""
     if total_pages is not None:
         return page < total_pages
     if total is not None and per_page is not None:
@@ -180,7 +180,7 @@ class PageWalk(Generic[T]):
         return 0 if total is None or before is None else total - before
 
     def _is_next(self, page: Page[T], entries: Mapping[object, object]) -> bool:
-        """Whether no item lies between the page and what has been returned. If one may, `next` is an earlier page."""
+        """Whether no item lies between the page and the returned items. If one may, `next` is an earlier page."""
         grown = self._grown(page)
         if self.next == 1 or self._is_forward_only() or any(key in self._seen for key in entries):
             return True
@@ -251,7 +251,7 @@ class PageWalk(Generic[T]):
 
 
 def _entries(page: Page[T]) -> dict[object, T | ResponseValidationError]:
-    """Return the errors of invalid items, and the items, by their ids; by a number if they have none."""
+    """Return the errors of invalid items, and the items, by their ids or, without an id, by a number."""
     invalid = getattr(page, "invalid", ())
     return {_key(index, entry): entry for index, entry in enumerate([*invalid, *page.data])}
 
@@ -297,7 +297,7 @@ async def aiterate(
     *,
     request: str = "the list",
 ) -> AsyncIterator[T]:
-    """`iterate` for coroutines: up to `prefetch` pages run ahead, in tasks, which are cancelled with the iteration."""
+    """`iterate` for coroutines: up to `prefetch` pages run ahead, in tasks cancelled with the iteration."""
     require_asyncio()
 
     def start(number: int) -> asyncio.Task[Page[T]]:
@@ -328,4 +328,4 @@ async def aiterate(
 
 def _forget(task: asyncio.Task[Page[T]]) -> None:
     if not task.cancelled():
-        task.exception()  # retrieved, so that asyncio doesn't report it
+        task.exception()  # retrieved: otherwise asyncio would report it

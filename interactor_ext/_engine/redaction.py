@@ -1,5 +1,5 @@
-"""Masks secrets and removes control characters in log records, in what error messages quote from a server, on cassettes
-and in the sandbox's journals.
+"""Masks secrets and removes control characters in log records, a server's text in error messages, cassettes and the
+sandbox's journals.
 
 A secret is recognized by its name (`client_secret`, `X-Api-Key`, `dbPassword`, `credentials`), by its form (a signed
 token, a key with its provider's prefix, a PEM block, `user:password@` in a URL), or because the caller knows it.
@@ -20,7 +20,7 @@ CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u
 # Parameters that a browser carries from the provider to the application. They're only secret in some places.
 OAUTH_NAMES = frozenset({"code", "state"})
 
-# Much longer than the text that is kept, so that no part of a secret is left at the cut.
+# Much longer than the text that is kept: otherwise a part of a secret could be left at the cut.
 _MAX_READ = 16_384
 _MAX_TEXT = 1_000
 _MAX_DEPTH = 8
@@ -84,8 +84,8 @@ _USER_INFO = (
     r"""(?i)\b([a-z][a-z0-9+.-]{1,30}:/{1,3})(?:[^\s/?#"'<>\\]*@|"""
     r"""[^\s/?#:@"'<>\\]*:(?!\d{1,5}(?:[/?#\s"'<>]|\Z))(?:(?!://)[^\s"'<>])*@)"""
 )
-# Providers that give their keys a prefix so that they can be found in the wrong places. Each alternative starts with a
-# letter, so `re` can skip to the next one; whether a word starts there is checked afterwards.
+# Providers that give their keys a prefix, which makes leaked keys easy to find. Each alternative starts with a letter,
+# so `re` can skip to the next one; whether a word starts there is checked afterwards.
 _PREFIXED_KEY = (
     r"AKIA[A-Z0-9]{16}\b|ASIA[A-Z0-9]{16}\b|AIza[\w-]{16,}|SG\.[\w-]{8,}\.[\w-]{8,}|ya29\.[\w.-]{8,}"
     r"|gh[opusr]_\w{8,}|github_pat_\w{8,}|shp(?:at|ca|pa|ss)_\w{8,}|sk_(?:live|test)_\w{8,}|rk_(?:live|test)_\w{8,}"
@@ -208,7 +208,7 @@ def _is_prose(credentials: re.Match[str]) -> bool:
 
 
 def clean_text(text: str, secrets: Iterable[str] = ()) -> str:
-    """`mask_text` for what a server says: on one line, without control characters, and of a bounded length."""
+    """`mask_text` for a server's text: on one line, without control characters, and of a bounded length."""
     secrets = tuple(secrets)
     cut = len(text) > _MAX_READ
     text = mask_text(text[:_MAX_READ], secrets)

@@ -7,7 +7,7 @@ from typing import Any
 
 from interactor_ext._engine.errors import ConfigurationError
 
-# The settings of an asynchronous client that a synchronous one accepts, besides those of TLS.
+# The settings of an asynchronous client that a synchronous one accepts, besides its TLS settings.
 _SETTINGS = frozenset(
     {
         "host",

@@ -33,7 +33,7 @@ def _jitter() -> float:
 
 # https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-# A server that asks for more than a year has a wrong clock.
+# A server that requests a wait of more than a year has a wrong clock.
 _MAX_RETRY_AFTER = 366 * 86400.0
 _SECONDS = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 # The three forms that a recipient must accept: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
@@ -85,7 +85,7 @@ def _valid_seconds(seconds: float) -> float | None:
 
 
 class Decision(NamedTuple):
-    """Retry after `delay` seconds, or stop if it is None. `reason` says why, for a log line."""
+    """Retry after `delay` seconds, or stop if it is None. `reason` is text for a log line."""
 
     delay: float | None
     reason: str
@@ -129,7 +129,7 @@ class RetryPolicy(Advised):
             raise ValueError(f"jitter must be a function that returns a number from 0 to 1, not {self.jitter!r}")
         if self.retry_on is not None and (not callable(self.retry_on) or inspect.iscoroutinefunction(self.retry_on)):
             raise ValueError(
-                "retry_on must be a regular function, for the async client too; statuses={503} takes statuses"
+                "retry_on must be a regular function, with the async client too. Pass statuses as statuses={503}."
             )
 
     def asked_about(self, error: InteractorError) -> bool | None:
@@ -175,8 +175,8 @@ class RetryPolicy(Advised):
         asked = _valid_seconds(retry_after) if retry_after is not None else None
         if asked is not None:
             if asked > self.max_delay:
-                return Decision(None, f"the server asks for {asked:g} s, more than {self.max_delay:g} s")
-            # Never sooner than the server asked, and with jitter so that clients don't all come back at the same
+                return Decision(None, f"the server requests a wait of {asked:g} s, more than {self.max_delay:g} s")
+            # Never sooner than the server requests, and with jitter, because clients mustn't all come back at the same
             # instant.
             wait = min(self.max_delay, asked + wait)
         if time_left is not None and not wait < time_left:

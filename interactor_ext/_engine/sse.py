@@ -68,7 +68,7 @@ class SSEDecoder:
         return [sent for sent, _ in self.feed_blocks(chunk)]
 
     def feed_blocks(self, chunk: bytes) -> list[Block]:
-        """Like `feed`, for a reader that must tell an event's own id from an inherited one."""
+        """Like `feed`, but for a reader that must tell an event's own id from an inherited one."""
         if self._too_large:
             self._refuse([])
         if self._at_start:

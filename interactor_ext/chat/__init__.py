@@ -56,7 +56,7 @@ class Chats:
         someone else submits the result; after `tool_timeout` seconds it raises an APITimeoutError.
 
         With `answer`, a dataclass, attrs class, TypedDict or pydantic class, `reply.answer()` returns an instance of
-        it: the room's assistant gets a tool with these fields, which it keeps, and is asked to call it if it doesn't.
+        it: the room's assistant gets (and keeps) a tool with these fields, and a second message if it doesn't call it.
 
         The platform's events don't name the message that they reply to, so only one chat runs in a room at a time. The
         next one, in this or another process, waits for it to end: half a minute, and longer while the room's stream
@@ -107,7 +107,7 @@ class AsyncChats:
         someone else submits the result; after `tool_timeout` seconds it raises an APITimeoutError.
 
         With `answer`, a dataclass, attrs class, TypedDict or pydantic class, `reply.answer()` returns an instance of
-        it: the room's assistant gets a tool with these fields, which it keeps, and is asked to call it if it doesn't.
+        it: the room's assistant gets (and keeps) a tool with these fields, and a second message if it doesn't call it.
 
         The platform's events don't name the message that they reply to, so only one chat runs in a room at a time. The
         next one, in this or another process, waits for it to end: half a minute, and longer while the room's stream

@@ -89,12 +89,11 @@ class RoomQueue:
             place.over.set_result(None)
 
     def until_quiet(self, user: Any, room: Room, ends_at: float | None, has_events: HasEvents) -> Effects[str | None]:
-        """Wait for the end of the current reply: its deltas would be mistaken for those of the next one.
+        """Wait for the end of the current reply: its deltas would be mistaken for the next reply's.
 
         Returns the id of the room's newest message.
 
-        Waits for an incomplete reply only as long as events come. Raises APITimeoutError if that takes until `ends_at`,
-        in
+        Waits for an incomplete reply only as long as events come. Raises APITimeoutError at `ends_at`, in
         `time.monotonic()`.
         """
         pauses = iter(_POLL_PAUSES)

@@ -123,7 +123,7 @@ class ReplyState:
         self._settled = newest
 
     def sent(self, message: Message, *, is_repeat: bool = False) -> None:
-        """The message was accepted. `message` is what the platform returned: the message, or, if it doesn't stream, the
+        """The message was accepted. `message` is the platform's response: the message or, if it doesn't stream, the
         reply.
 
         A repeat, with the same idempotency key, may already have got its reply the first time.

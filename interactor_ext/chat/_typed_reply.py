@@ -97,7 +97,7 @@ class TypedReply(_Typed[A], Reply):
     """A `Reply` with a typed answer."""
 
     def answer(self) -> A:
-        """Return the answer, an instance of the class. If the assistant gives none, the chat requests it a second time.
+        """Return the answer, an instance of the class. If there is none, the chat requests it a second time.
 
         Raises ResponseValidationError, with the assistant's text, if there is still none.
         """
@@ -108,7 +108,7 @@ class AsyncTypedReply(_Typed[A], AsyncReply):
     """An `AsyncReply` with a typed answer."""
 
     async def answer(self) -> A:
-        """Return the answer, an instance of the class. If the assistant gives none, the chat requests it a second time.
+        """Return the answer, an instance of the class. If there is none, the chat requests it a second time.
 
         Raises ResponseValidationError, with the assistant's text, if there is still none.
         """

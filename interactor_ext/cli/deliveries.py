@@ -39,7 +39,7 @@ def known_events() -> dict[str, ContractEvent]:
 
 
 def describe_event(name: str) -> ContractEvent:
-    """Return the example event of this type. Raises ConfigurationError if the contract has none."""
+    """Return the example event of this type. Raises ConfigurationError if the contract doesn't contain one."""
     known = known_events()
     if name not in known:
         close = get_close_matches(name, known, n=3)

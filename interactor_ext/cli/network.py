@@ -62,7 +62,7 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
         if parsed.scheme == "https":
             yield _tls(connection, host, port, variable)
         else:
-            yield Finding("TLS", "skipped", f"{variable} begins with http://, which is only for local hosts")
+            yield Finding("TLS", "skipped", f"{variable} begins with http://, allowed only for local hosts")
 
 
 def _tls(connection: socket.socket, host: str, port: int, variable: str) -> Finding:

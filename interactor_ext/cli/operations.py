@@ -1,4 +1,4 @@
-"""Operations of the contract by name, with JSON in and out, for the command line."""
+"""The command line's calls of operations by name, with JSON in and out."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def scopes() -> set[str]:
 
 
 def describe(operation_id: str) -> Described:
-    """Return the operation with this id. Raises ConfigurationError if the contract has none."""
+    """Return the operation with this id. Raises ConfigurationError if it isn't in the contract."""
     found = operations().get(operation_id)
     if found is None:
         close = operation_advice(operation_id, "") or get_close_matches(operation_id, operations(), n=3)

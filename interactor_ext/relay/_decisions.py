@@ -55,7 +55,7 @@ class Decision(NamedTuple):
                     function = surrounded(function, around, with_value if count > most else None)
                 return cls(function, min(count, most))
         scope = " for the request's scope" if least == most else ", or one more for the request's scope"
-        value = "" if around is None else " and another for what around= yields"
+        value = "" if around is None else " and another for the value that around= yields"
         raise ConfigurationError(f"{name}= must be a function of {least} parameters{scope}{value}, not {function!r}.")
 
     def call(self, scope: Any, *arguments: Any) -> Invoke:

@@ -58,6 +58,6 @@ async def question_of(view: Any, instance_id: str, show: Show) -> dict[str, Any]
     try:
         asked = await view.with_options(deadline=_SECONDS).workflow_instances.question(instance_id)
     except InteractorError as error:
-        log_failure("What a workflow asks", error)
+        log_failure("A request for a workflow's question", error)
         return None
     return None if asked is None else public_json(WorkflowHalted(presentation=asked), show)

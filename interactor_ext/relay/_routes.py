@@ -213,7 +213,7 @@ class Routes:
         user = yield from self._within(self._options.reads, request)
         yield from self._require(self._options.rooms, user, room, request)
         page = yield Invoke(partial(user.view.messages.list, room, **asked))
-        # A page without it is sent whole, so that the browser learns of the gap.
+        # A page without it is sent whole, so the browser learns of the gap.
         place = next((place for place, each in enumerate(page.data) if since and each.id == since), len(page.data))
         messages = page.data[: place + 1]
         yield Invoke(self._names.add, (user.namespace, user.view, messages))
@@ -230,7 +230,7 @@ class Routes:
             if isinstance(reason, str):
                 raise Refused(422, words=(_REFUSED[0], reason or _REFUSED[1]))
             if reason is not None:
-                raise TypeError(f"on_message= returned {type(reason).__name__}, which is neither None nor a string")
+                raise TypeError(f"on_message= must return None or a string, not {type(reason).__name__}")
         view = _view_with_key(user, request)
         if self._options.tools is None:
             message = yield Invoke(partial(view.messages.send, room, content=content, stream=True))
@@ -270,7 +270,7 @@ class Routes:
         if name is None:
             raise Refused(404)
         if not isinstance(name, str) or not name:
-            raise TypeError(f"approvals= returned {type(name).__name__}, which is neither None nor a name")
+            raise TypeError(f"approvals= must return None or a name, not {type(name).__name__}")
         return name
 
     def _get_instance(self, instance: str, request: Request) -> Effects[Response]:
@@ -358,8 +358,7 @@ class Routes:
         who: tuple[Any, ...] = named if isinstance(named, tuple) and len(named) == 2 else (named,)
         if not all(isinstance(each, str) for each in who):
             raise TypeError(
-                f"authorize= returned {type(named).__name__}, which is neither a namespace nor a tuple of a namespace "
-                "and a user"
+                f"authorize= must return a namespace or a tuple of a namespace and a user, not {type(named).__name__}"
             )
         try:
             return User(who[0], self._get_client().namespace(who[0]), who)
@@ -386,7 +385,7 @@ class Routes:
 
         def name() -> str:
             calls = ", ".join(clean_text(call.id) for call in reply.running) or "none"
-            return f"The answer to message {sent.id} of room {room} (tool calls that run: {calls})"
+            return f"The reply to message {sent.id} of room {room} (tool calls that run: {calls})"
 
         background.follow(place, name, _until_complete(reply))
         return sent, background.tasks_of(place)

@@ -37,8 +37,8 @@ class StaticFile(NamedTuple):
 
 @cache
 def static_file(name: str) -> StaticFile | None:
-    """Return a script or module. A script with the hash of another version is the current one, so that pages survive
-    an upgrade.
+    """Return a script or module. For the hash of another version, that's the current script: pages survive an
+    upgrade.
     """
     match = _SCRIPT.fullmatch(name)
     if match is not None and (known := _HASHES.get(match[1])) is not None:

@@ -64,8 +64,8 @@ class Sandbox(Advised, calls=True):
     State is in memory, or in the file `data`, which survives a restart and the death of the process (see datafile.py).
     One sandbox at a time may open it; it is closed when `run` or `serve` ends. `seed` is a file of initial data, loaded
     at the start and after `reset` (see seeds.py), unless `data` already contains something. The constructor raises
-    OSError for a file that can't be opened, and ConfigurationError, which is also a ValueError, for one that is damaged
-    or foreign; the file is unchanged. A seed is loaded completely or not at all. If `data` can't be written, the change
+    OSError for a file that can't be opened, and ConfigurationError (also a ValueError) for one that is damaged or
+    foreign; the file is unchanged. A seed is loaded completely or not at all. If `data` can't be written, the change
     is rolled back: methods raise OSError, and API calls get 507.
     """
 

@@ -150,7 +150,7 @@ class PrometheusTelemetry:
         return made
 
     def _create_known_series(self) -> None:
-        """Create the series with known labels, so that `rate()` sees the first event: it needs an earlier value."""
+        """Create the series with known labels, because `rate()` needs an earlier value to see the first event."""
         for status in ("success", "failure"):
             self._token_requests.labels(status)
         for kind in ("room", "workflow"):

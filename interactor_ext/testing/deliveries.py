@@ -63,7 +63,7 @@ class SignedDelivery:
             return _answer(client.post(url, content=self.body, headers=self.headers))
 
     async def apost(self, url: str) -> WebhookAnswer:
-        """Like `post`, for a server in the caller's own event loop."""
+        """Like `post`, but for a server in the caller's own event loop."""
         import httpx
 
         verify = httpx.create_ssl_context()
@@ -91,7 +91,7 @@ class SignedDelivery:
             return _answer(client.post(path, content=self.body, headers=self.headers))
 
     async def asend(self, app: Any, path: str = "/") -> WebhookAnswer:
-        """Like `send`, for an ASGI application in the running event loop."""
+        """Like `send`, but for an ASGI application in the running event loop."""
         import httpx
 
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=IN_PROCESS) as client:

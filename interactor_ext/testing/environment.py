@@ -30,7 +30,7 @@ NO_PROXY = ("no_proxy", "NO_PROXY")
 
 @contextmanager
 def clients_of_test(by: str) -> Iterator[None]:
-    """Within the block, `get_client()` creates new clients, which are closed at its end. Clients that modules created
+    """Within the block, `get_client()` creates new clients, closed at its end. Clients that modules created
     with the placeholders stay, and reach the sandbox.
     """
     before = dict(process_clients._clients)

@@ -35,7 +35,7 @@ FAULTS = {
         "cut-before": "the stream is cut before its first event",
         "cut-within": "the stream is cut in the middle of an event",
         "cut-after": "the stream is cut after an event",
-        "repeated": "the stream is cut after an event, which is sent again when it resumes",
+        "repeated": "the stream is cut after an event, and sends it again when it resumes",
     },
     "d": {
         "twice": "the event is delivered twice",
@@ -204,7 +204,7 @@ class Run:
 
 
 def pairs(singles: Iterable[Run]) -> list[Schedule]:
-    """Return pairs of faults, each of which the test survives alone; the second comes later in the run that the first
+    """Return pairs of faults that the test survives one at a time; the second comes later in the run that the first
     disturbed.
 
     So a failing pair is minimal: neither half of it fails.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
     from interactor_ext.sandbox.platform.contract import ContractOperation
 
-# How many seconds of the sandbox's clock a delivery is held back at most, so that others overtake it.
+# A delivery is held back for at most this many seconds of the sandbox's clock, until others have overtaken it.
 HELD = 2.0
 OVERTAKEN = ("reordered", "late")
 # Namespaces that a test draws at random count as the same one.
@@ -39,7 +39,7 @@ EVENT = re.compile(rb"^data: .*\n\n", re.MULTILINE)
 
 
 class Placement:
-    """One run: its schedule, and the places that it reaches. `places` are those of the undisturbed run."""
+    """One run: its schedule, and the places that it reaches. `places` belongs to the undisturbed run."""
 
     def __init__(self, schedule: Schedule, places: Places) -> None:
         self.met: list[Place] = []
@@ -103,7 +103,7 @@ class Placement:
 
     @property
     def is_busy(self) -> bool:
-        """Whether the sandbox is working, so that waiting makes sense."""
+        """Whether the sandbox is working, and waiting for it makes sense."""
         return self._posting > 0 or (self.sandbox is not None and len(self._requests) > len(self.sandbox.requests))
 
     def _meet_request(self, operation: ContractOperation, namespace: str) -> tuple[str, int]:
@@ -152,7 +152,7 @@ class Placement:
             if fault in ("killed", "died"):
                 await run_in_own_thread(self.processes.restart)
             if fault in ("lost", "killed", "failed"):
-                answer = Answer(500 if fault == "failed" else None, "the explorer has lost the answer")
+                answer = Answer(500 if fault == "failed" else None, "the explorer dropped the response")
             place.is_acknowledged |= answer.is_success
             return answer
         finally:

@@ -96,7 +96,7 @@ class Explorer:
         return outcomes
 
     def _prepare(self, item: pytest.Item) -> None:
-        """End the fixtures of this process, so that no connection or thread is shared with the forks."""
+        """End the fixtures of this process, because the forks must not share its connections and threads."""
         item.session._setupstate.teardown_exact(None)
         _import_what_runs_need(item.config)
         if (hook := getattr(item.ihook, "pytest_timeout_cancel_timer", None)) is not None:

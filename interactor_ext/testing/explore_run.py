@@ -1,6 +1,6 @@
 """Runs a test once in a forked process, and says how it ended.
 
-So each run starts with what importing the test's modules has left: fresh globals, new fixtures, and no thread, timer or
+So each run starts as if the test's modules were just imported: fresh globals, new fixtures, and no thread, timer or
 open file of another run. A run that hangs is killed with all processes that it has started.
 """
 

@@ -26,7 +26,7 @@ from interactor_ext._engine.waiting import Closing
 from interactor_ext.testing.explore_faults import Placement
 from interactor_ext.webhooks import WebhookRouter
 
-# In real seconds: waits up to this long stay as they are; the minimum that a longer one takes; between two polls; a
+# In real seconds: waits up to this long stay unchanged; the minimum of a longer one; between two polls; a
 # client's pause that nothing else can end.
 POLL, LEAST, LOOK, PAUSE = 0.2, 0.02, 0.004, 0.001
 _NOT_UNDER_TEST = ("interactor_ext.sandbox", "interactor_ext.testing")
@@ -80,7 +80,7 @@ def short_waits(placement: Placement) -> None:
         """An attempt whose response is slow has used up its time, and its call the same part of its deadline."""
         if placement.slow[_operation(self)]:
             placement.slow[_operation(self)] -= 1
-            error = httpx.ReadTimeout("The explorer keeps the answer back.", request=self.request)
+            error = httpx.ReadTimeout("The explorer holds the response back.", request=self.request)
             passed(self.ends_at - monotonic() - ahead)
         return after_error(self, error)
 
@@ -108,7 +108,7 @@ def _operation(attempts: Attempts) -> str:
 @cache
 def clocks() -> list[tuple[dict[str, Any], str, Any]]:
     """Where modules have the functions of a clock, under any name, and objects with a `clock`, as a default or an
-    argument. Call it before forking, because it takes long.
+    argument. Call it before forking, because it is slow.
     """
     found: list[tuple[dict[str, Any], str, Any]] = []
     for module in list(sys.modules.values()):

@@ -29,7 +29,7 @@ _DATA_SOURCE_TYPES = ("file", "url", "database")
 
 
 class BodyMasker(Masker):
-    """Masks bodies sent to a URL, and those of its responses. Some names are only secret in some places."""
+    """Masks bodies sent to a URL and the bodies of its responses. Some names are only secret in some places."""
 
     pairs: tuple[type, ...] = ()  # in JSON, `["token", "id"]` is a list
 

@@ -108,7 +108,7 @@ def _record_streams_as_they_come() -> None:
 
 
 def _recording_streams(make: Any, *, is_async: bool) -> Any:
-    """Wrap vcrpy's factory of httpx transport handlers, so that event streams are passed on unread."""
+    """Wrap vcrpy's factory of httpx transport handlers, to pass event streams on unread."""
 
     def make_handler(cassette: Any, real: Any, *rest: Any) -> Any:
         handle = make(cassette, real, *rest)
@@ -138,7 +138,7 @@ def _recording_streams(make: Any, *, is_async: bool) -> Any:
 
 
 def _not_on_cassette(cassette: Any, failed_request: Any) -> Exception:
-    """Make vcrpy's error for a request that isn't on the cassette, with what to do. vcrpy's own names its settings."""
+    """Make vcrpy's error for a request that isn't on the cassette, with advice. vcrpy's own names its settings."""
     from vcr.errors import CannotOverwriteExistingCassetteException
 
     path, uri = cassette._path, _clean_uri(failed_request.uri)
@@ -177,7 +177,7 @@ def _recorded_when_closed(cassette: Any, request: httpx.Request, response: httpx
 
 
 class _Recorded(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A byte stream, sync or async, that records what was read when it is closed."""
+    """A byte stream, sync or async, that records the bytes read when it is closed."""
 
     def __init__(self, inner: Any, chunks: list[bytes], record: Callable[[], None]) -> None:
         self._inner = inner

@@ -39,7 +39,7 @@ class WaitingCall:
     room_id: str
     namespace: str | None
     arguments: dict[str, Any] = attrs.field(repr=False)
-    """All arguments, as the model wrote them: for the server only."""
+    """All arguments, as the model wrote them. Only for the server."""
     shown: dict[str, Any] = attrs.field(repr=False)
     """The arguments named by the tool's `show=`: for a browser."""
     digest: str

@@ -23,7 +23,7 @@ class ToolContext:
     """The origin of a call. A parameter of this type is filled in, and isn't part of the JSON Schema."""
 
     namespace: str | None
-    """The tenant, or None if the view that runs the tool has none."""
+    """The tenant of the view that runs the tool, or None without one."""
     room_id: str
     tool_call_id: str
     decided_by: str | None = None

@@ -39,7 +39,7 @@ class ShapeBuilder:
         self._in_progress: set[type] = set()
 
     def field(self, member: Member, place: str) -> Field:
-        """Return a parameter's field. Raises TypeError, which names `place`, for a hint that JSON can't represent."""
+        """Return a parameter's field. Raises a TypeError that names `place` if JSON can't represent the hint."""
         # `x: str = None` is common, and a model that sees null as the schema's default will send it.
         member, make_default = with_field(member, place)
         hint = typing.Optional[member.hint] if member.default is None else member.hint  # noqa: UP045 - `|` refuses strings

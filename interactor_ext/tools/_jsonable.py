@@ -23,7 +23,7 @@ class NotJSONError(Exception):
 def to_json(value: Any) -> Any:
     """Convert to plain JSON. Enums become their values, records objects, sets and tuples arrays, times ISO 8601 text.
 
-    Raises NotJSONError for everything else, and for what JSON text can't represent: NaN, lone surrogates, cycles.
+    Raises NotJSONError for everything else, and for values that JSON can't represent: NaN, lone surrogates, cycles.
     """
     try:
         text = json.dumps(_plain(value), allow_nan=False, ensure_ascii=False)

@@ -37,7 +37,7 @@ class Field(NamedTuple):
     shape: Shape
     required: bool
     make_default: Callable[[], Any] | None = None
-    """Creates the default if the class or function has none of its own."""
+    """Creates the default of a class or function without its own."""
 
 
 ANYTHING = Shape({}, "anything", lambda value, _: value)

@@ -249,7 +249,7 @@ class ToolSet(Advised, calls=True):
     def approve(self, user: Any, call: WaitingCall | str, *, by: str) -> Any:
         """Run a call that waits for approval, in any process and however late, and submit its result.
 
-        `call` comes from `pending`, `run` or `reply.waiting`, as shown to the person, or is its id, which is looked up
+        `call` comes from `pending`, `run` or `reply.waiting`, as shown to the person, or is its id, looked up
         in all rooms of the tenant. `by` names the person who decided: the logger `interactor.tools` records it with the
         arguments, and telemetry gets a `ToolDecided`. With several processes, give the set a ledger: otherwise two
         approvals at the same time can run the function twice. With an asynchronous client, await it.
@@ -282,7 +282,7 @@ class ToolSet(Advised, calls=True):
     @overload
     def resume(self, user: AsyncResources, room_id: str) -> Awaitable[list[Message | WaitingCall]]: ...
     def resume(self, user: Any, room_id: str) -> Any:
-        """Run the calls of a room that have no result, such as those of a chat whose process has ended.
+        """Run the calls of a room that have no result, such as calls of a chat whose process has ended.
 
         Looks at the newest messages (one page), and returns for each call what `run` returns, the oldest first. Waits
         for a call that another process is running. A call started by a process that has ended isn't run again, unless
@@ -310,7 +310,7 @@ class ToolSet(Advised, calls=True):
         return other
 
     def _within(self, around: Around | None) -> ToolSet:
-        """Return this set, or, if it has no `around`, a copy with this one that shares everything else."""
+        """Return this set, or, if it lacks an `around`, a copy with this one that shares everything else."""
         if around is None or self._around is not None:
             return self
         other = copy(self)

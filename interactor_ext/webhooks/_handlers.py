@@ -55,7 +55,7 @@ class Registration(NamedTuple):
     handler: Callable[..., Any]
     name: str
     takes_value: bool
-    """Whether it has a second parameter, for the value that `once`, or else `around`, yields."""
+    """Whether it has a second parameter to receive the value that `once`, or else `around`, yields."""
     once: Around | None
 
     @classmethod
@@ -157,8 +157,8 @@ def _takes_value(name: str, signature: inspect.Signature, has_value: bool) -> bo
             signature.bind(*values)
             return len(values) > 1
     raise ConfigurationError(
-        f"A webhook handler is called with the event, and with what around= or once= yields if it has a second "
-        f"parameter, not as {name}{signature}."
+        f"A webhook handler is called with the event, and with the value that around= or once= yields if it has a "
+        f"second parameter, not as {name}{signature}."
         if has_value
         else f"A webhook handler is called with only the event, not as {name}{signature}. With around= or once=, a "
         "second parameter receives what that yields."

@@ -36,5 +36,5 @@ def require_methods(value: Any, what: str, *methods: str) -> None:
         return
     raise ConfigurationError(
         f"A webhook router needs a {what}, not {type(value).__name__}: write {what}={_KINDS[what]}. Your own class "
-        f"needs {', '.join(methods)}; for a task queue, pass the function that takes a delivery as hand_over."
+        f"needs {', '.join(methods)}; with a task queue, pass a function that accepts deliveries as hand_over."
     )

@@ -82,8 +82,8 @@ class HandlerRun(NamedTuple):
 class WebhookRouter(Advised, calls=True):
     """Verifies deliveries, runs the handlers of each event once, and responds.
 
-    `store` remembers handled events (by default in memory) and is what stops replays, since a signature does not cover
-    the timestamp. With `queue` instead, an event is stored and acknowledged at once, and a `WebhookWorker` runs the
+    `store` remembers handled events (by default in memory) and stops replays, because a signature does not cover the
+    timestamp. With `queue` instead, an event is stored and acknowledged at once, and a `WebhookWorker` runs the
     handlers. With either, a delivery may be as old as they remember events, unless the verifier's `tolerance` is set.
 
     With `hand_over`, your own task queue does the work: the function, sync or async, receives the body of each genuine
@@ -154,7 +154,7 @@ class WebhookRouter(Advised, calls=True):
                 stacklevel=3,
             )
         memory = store if queue is None else queue
-        # The default store is no reason to accept old deliveries: it is lost when the process ends.
+        # The default store doesn't justify accepting old deliveries: it is lost when the process ends.
         self._remembered = None if memory is None else _memory_of(memory)
         warn_of_twins(self, shared, getattr(verifier, "_keys", None))
         self.lease: float = above_zero(lease, "The lease of a webhook router")

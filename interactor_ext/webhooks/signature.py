@@ -2,7 +2,7 @@
 
 The signature covers **only the body**. `X-Interactor-Timestamp` is not authenticated, so anyone who captures a delivery
 can send it again with a fresh timestamp, and it passes verification. The tolerance reveals honest delays and skewed
-clocks. A replay is stopped by the `idempotency_key`, which is inside the signed body, in a store that remembers it
+clocks. A replay is stopped by the `idempotency_key` inside the signed body, and a store that remembers it
 (`WebhookRouter` with `SQLiteEventStore`, `RedisEventStore` or `PostgresEventStore`).
 """
 
@@ -36,7 +36,7 @@ REMEMBERED: Final[ContextVar[float | None]] = ContextVar("remembered", default=N
 
 
 class _Default(int):
-    """The tolerance if none is set."""
+    """The default tolerance."""
 
 
 _DEFAULT_TOLERANCE: Final = _Default(300)
@@ -114,7 +114,7 @@ class WebhookVerifier(Advised, calls=True):
         """Return the event of a genuine delivery.
 
         `body` is the raw body: a parsed one raises TypeError, because the signed bytes are gone. An event that does not
-        fit the class of its type is an `InvalidWebhookEvent`, which is also an `UnknownWebhookEvent` (see
+        fit the class of its type is an `InvalidWebhookEvent`, a subclass of `UnknownWebhookEvent` (see
         `parse_event`): keep it, or respond with 500 for a retry.
 
         Raises WebhookVerificationError (not genuine: respond with 401) before anything is parsed, and

@@ -27,7 +27,7 @@ class WSGIReceiver:
         return body if isinstance(body, WebhookAnswer) else self._router.handle(body, environ)
 
     async def aanswer(self, environ: dict[str, Any]) -> WebhookAnswer:
-        """Like `answer`, for an event loop."""
+        """Like `answer`, but for an event loop."""
         body = self._read(environ)
         return body if isinstance(body, WebhookAnswer) else await self._router.ahandle(body, environ)
 

@@ -231,7 +231,7 @@ def test_failure_that_could_be_retried_is_logged_with_the_reason_why_not(
 
 def test_unknown_interactor_log_is_a_warning_and_logs_nothing(sandbox: Sandbox) -> None:
     written = run_with_log(sandbox, "verbose", USE)
-    assert "UserWarning: INTERACTOR_LOG is 'verbose', which is neither info nor debug: logging stays off" in written
+    assert "UserWarning: INTERACTOR_LOG must be 'info' or 'debug', not 'verbose'. Logging stays off." in written
     assert "oauth" not in written
 
 

@@ -225,7 +225,7 @@ def test_tool_that_outlives_the_drain_is_logged_and_told_apart_by_the_next_proce
     old.process.terminate()
     old.process.wait(PATIENCE)
     assert (
-        f"The answer to message {message} of room {room} (tool calls that run: {call.id}) was cut off" in old.printed()
+        f"The reply to message {message} of room {room} (tool calls that run: {call.id}) was cut off" in old.printed()
     )
     new = start(command, drain=0.2, LEDGER=postgres.dsn)
     with new.page() as page, page.room_events(room):

@@ -178,7 +178,9 @@ async def test_token_with_all_rights_goes_into_no_url(mode: str, caplog: pytest.
             with pytest.raises(AuthenticationError):
                 await open_stream(client)
     assert [place for place, _ in platform.asked] == ["header", "header"]
-    assert "GET /rooms/{room_id}/stream refuses a new token in its header, and has none for its URL" in caplog.text
+    assert (
+        "GET /rooms/{room_id}/stream refuses a new token in its header, and there isn't one for its URL" in caplog.text
+    )
 
 
 def delta(number: int) -> bytes:

@@ -136,7 +136,7 @@ def test_handler_gets_no_value_of_around_for_a_parameter_with_a_default() -> Non
     router.on("*")(lambda event, limit=10: calls.append(limit))
     assert status(router.handle(*delivery())) == (200, "handled")
     assert calls == [10]
-    with pytest.raises(ConfigurationError, match="and with what around= or once= yields"):
+    with pytest.raises(ConfigurationError, match="and with the value that around= or once= yields"):
         router.on("*")(with_three)
 
 

@@ -2,7 +2,7 @@
 
 A bucket fills at its tier's rate up to its burst. A reservation returns the seconds to wait and takes a token that the
 bucket will contain by then, so a call reserves only once. Near the bottom, calls are spread out. That leaves a reserve
-for calls that count against the same limit and that this process doesn't know of, such as those of other processes.
+for unknown calls that count against the same limit, such as calls of other processes.
 """
 
 from __future__ import annotations

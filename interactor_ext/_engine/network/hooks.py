@@ -68,7 +68,7 @@ def _to_httpcore(response: httpx.Response) -> Any:
 
 
 def plain_transport(routes: Routes, url: httpx.URL, kind: Any) -> Any:
-    """One of httpx's transports, for a single call while httpcore is replaced. It keeps no idle connection."""
+    """An httpx transport for a single call while httpcore is replaced. It keeps no idle connection."""
     proxy, _ = routes.proxy_to(origin_of(url))
     limits = httpx.Limits(max_keepalive_connections=0)
     return kind(verify=routes.context, proxy=proxy, trust_env=False, limits=limits)

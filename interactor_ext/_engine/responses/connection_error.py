@@ -1,7 +1,7 @@
 """Turns httpx's exceptions into APIConnectionError and APITimeoutError, for requests without a response.
 
-Exceptions that a signal handler or another thread raises during a call are neither translated nor retried. The time
-limits of task queues are mostly plain Exceptions, and those of many programs TimeoutErrors, which httpx mistakes for a
+Exceptions that a signal handler or another thread raises during a call are neither translated nor retried. To end a
+task in time, task queues mostly raise plain Exceptions, and many programs TimeoutErrors, which httpx mistakes for a
 network failure.
 """
 
@@ -41,7 +41,7 @@ _TRUST = (
 )
 _UNKNOWN_AUTHORITY = (
     "its certificate authority isn't trusted here",
-    f"If it is your own, or that of a proxy that decrypts traffic, {_TRUST.format(file='ca.pem')}.",
+    f"If it is your own, or belongs to a proxy that decrypts traffic, {_TRUST.format(file='ca.pem')}.",
 )
 # https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/, by the numbers in x509_vfy.h
 _PROBLEMS = {

@@ -118,8 +118,8 @@ def found_instead(response: httpx.Response) -> str:
 
 def web_page_instead_of(expected: str, response: httpx.Response) -> str:
     return (
-        f"is a web page instead of {expected}: a proxy's, a login page, or that of a network that wants you to sign "
-        f"in. Check the network, and {Call.of(response.request).url_variable}."
+        f"is a web page instead of {expected}: a proxy's page, a login page, or the sign-in page of a network. "
+        f"Check the network, and {Call.of(response.request).url_variable}."
     )
 
 

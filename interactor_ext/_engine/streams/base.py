@@ -71,7 +71,7 @@ class BaseStream(Generic[E]):
                 "start with new events"
             )
         self._client = client
-        self._client_closing: Latch = getattr(client, "closing", None) or Latch()  # a plain httpx client has none
+        self._client_closing: Latch = getattr(client, "closing", None) or Latch()  # a plain httpx client lacks it
         self._kwargs = kwargs
         self._on_reconnect = on_reconnect
         self._on_invalid = on_invalid
@@ -239,7 +239,7 @@ class BaseStream(Generic[E]):
         return self._on_reconnect(number, seconds)
 
     def _disconnected(self) -> DisconnectReason | None:
-        """Forget the connection, which is being closed; a later loop opens another. Returns why, if there was one."""
+        """Forget the connection that is being closed; a later loop opens another. Returns why, if one was open."""
         was_connected, self._is_connected = self._is_connected, False
         reason = self._state.disconnect_reason
         if isinstance(self._state.action, Receive):

@@ -37,8 +37,8 @@ MAX_WAIT = 300.0
 """Seconds. A longer `retry:` is cut to this; a longer `Retry-After` ends the stream."""
 # A connection that received bytes for this long was healthy, even without events.
 _HEALTHY_AFTER = 10.0
-# One that ends sooner, with fewer events than this, is short. After this many short ones in a row, which is how many
-# the platform lets a client open at once, the minimum wait grows, however short the server's `retry` is.
+# One that ends sooner, with fewer events than this, is short. After this many short ones in a row (as many as the
+# platform lets a client open at once), the minimum wait grows, however short the server's `retry` is.
 _FEW_EVENTS = 10
 _SHORT_CONNECTIONS = 10
 _MAX_FLOOR = 5.0

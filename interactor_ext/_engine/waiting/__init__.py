@@ -39,7 +39,7 @@ class WrongWithError(TypeError, AttributeError):
 class NoContextManager:
     """Replaces `__aenter__` of a sync class and `__enter__` of an async one. Looking it up raises an error.
 
-    A descriptor, so that `hasattr` is False, which frameworks use to tell the two apart.
+    A descriptor makes `hasattr` return False. Frameworks use `hasattr` to tell the two apart.
     """
 
     def __init__(self, advice: str) -> None:
@@ -62,7 +62,7 @@ class ThreadWaiter:
     """Lets one thread sleep until another wakes it.
 
     Not a SimpleQueue: if its wait is over before it has started, or a signal handler takes longer, `get` in Python 3.11
-    and 3.12 takes the remaining time, which is negative then, for no limit.
+    and 3.12 treats the remaining time, negative by then, as no limit.
     """
 
     __slots__ = ("_asleep",)
@@ -162,7 +162,7 @@ class Closing(Latch):
         self.by: str = ""
 
     def announce(self, by: str) -> None:
-        """Say who is about to close it, for the errors of later calls."""
+        """Record who is about to close it. Errors of later calls mention it."""
         if not self.is_set:
             self.by = by
 

@@ -47,7 +47,7 @@ class _Closer:
     def _reset(self) -> None:
         # Objects that the parent has dropped are closed by the parent, not by a forked child.
         vars(self).pop("queue", None)
-        # Kept here so that their callbacks run even if they become garbage together with their owners.
+        # Kept here because their callbacks must run even if they become garbage together with their owners.
         self.watches: dict[Watch, Close] = {}
         self.is_running = False
 
@@ -59,7 +59,7 @@ class _Closer:
             raise AttributeError(name)
         # If the module `queue` isn't imported, gevent hasn't patched it, and importing it would take as long as a call.
         simple_queue = getattr(sys.modules.get("queue"), "SimpleQueue", _queue.SimpleQueue)
-        # A single step of C: two threads get the same queue, and a finaliser takes no lock.
+        # A single step of C: two threads get the same queue, and a finaliser needs no lock.
         found: SimpleQueue[Any] = vars(self).setdefault("queue", simple_queue())
         return found
 

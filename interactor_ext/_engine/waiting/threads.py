@@ -28,8 +28,8 @@ _IDLE_SECONDS = 30.0
 class DaemonThreads:
     """A pool of at most `max_threads` threads, started when needed. One that is idle for `idle` seconds ends.
 
-    Unlike a `ThreadPoolExecutor`'s threads, they don't delay the end of the interpreter, and unlike those of a loop's
-    default executor, they don't delay the end of `asyncio.run`, even if one is waiting for a dead server.
+    Unlike a `ThreadPoolExecutor`'s threads, they don't delay the end of the interpreter, and unlike the threads of a
+    loop's default executor, they don't delay the end of `asyncio.run`, even if one is waiting for a dead server.
     """
 
     def __init__(self, name: str, *, max_threads: int = _MAX_THREADS, idle: float = _IDLE_SECONDS) -> None:

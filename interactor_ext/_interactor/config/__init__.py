@@ -153,7 +153,7 @@ class InteractorConfig:
                 f"environment={environment!r}, or leave out {name} and unset {_VARIABLES[name]}"
             )
         if httpx.URL(value).scheme != "https":
-            return f"{name} must begin with https://, so that the platform's secrets and tokens are encrypted"
+            return f"{name} must begin with https://, to encrypt the platform's secrets and tokens"
         return None
 
     @classmethod

@@ -36,8 +36,8 @@ class Token(NamedTuple):
 class TokenStore(Protocol):
     """The protocol for `token_store=`. Threads, event loops, clients and processes may share a store.
 
-    `key` identifies the account server, the client id, the scopes of a token and, for a stream URL's token, what it
-    opens; it can be used as a file name. The methods may block: they are called in a separate thread, the same for all
+    `key` identifies the account server, the client id, the scopes of a token and the target of a stream URL's token; it
+    can be used as a file name. The methods may block: they are called in a separate thread, the same for all
     steps of one token request. Their exceptions cost a warning and a token request, but never fail a call. So does a
     store that doesn't respond within two seconds; it isn't used for the next ten. A token is saved after the calls that
     waited for it have gone on.
@@ -52,7 +52,7 @@ class TokenStore(Protocol):
         ...
 
     def lock(self, key: str, timeout: float) -> AbstractContextManager[bool]:
-        """Held while a token is requested, so that other processes wait for that token.
+        """Held while a token is requested. Other processes wait for that token.
 
         Yields False if it could not be acquired within `timeout` seconds: then a token is requested regardless.
         """

@@ -237,7 +237,7 @@ def _with_token_in_url(request: httpx.Request, token: Token) -> httpx.Request:
 
 def _log_lack(request: httpx.Request, error: InteractorError) -> None:
     logger.warning(
-        "%s refuses a new token in its header, and has none for its URL. %s", describe_request(request), error
+        "%s refuses a new token in its header, and there isn't one for its URL. %s", describe_request(request), error
     )
 
 

@@ -68,7 +68,7 @@ class _Cache(Generic[F]):
         self.on_token: Callable[[float], object] | None = None
         """Called with each new token."""
         self.narrower: dict[str, Self] = {}
-        """The caches of stream URLs' tokens, by what these open. Dropped together with this cache's token."""
+        """The caches of stream URLs' tokens, by resource. Dropped together with this cache's token."""
         self._lock = fork_safe_lock()
         self._reset()
         after_fork_in_child(self._reset)
@@ -170,7 +170,7 @@ class _Cache(Generic[F]):
                 self.on_token(token.expires_at)
         elif outcome is not None and valid is not None:
             left = valid.expires_at - now
-            logger.warning("couldn't renew the access token, which is valid for %.0f s more: %s", left, outcome)
+            logger.warning("couldn't renew the access token (valid for another %.0f s): %s", left, outcome)
 
     def _start(self, pending: PendingFetch) -> None:
         raise NotImplementedError
@@ -179,7 +179,7 @@ class _Cache(Generic[F]):
         raise NotImplementedError
 
     def _outcome_of(self, pending: PendingFetch) -> Token | Exception | None:
-        """Return the outcome of a request that isn't running; None if it has none."""
+        """Return the outcome of a request that isn't running, or None without one."""
         return None
 
     def _settle(self, pending: PendingFetch) -> None:

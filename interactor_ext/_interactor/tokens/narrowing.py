@@ -1,4 +1,4 @@
-"""Token requests for stream URLs: tokens with one scope, for one kind of stream. Loaded when one is needed."""
+"""Requests for the tokens of stream URLs, limited to one scope and one kind of stream. Loaded when needed."""
 
 from __future__ import annotations
 

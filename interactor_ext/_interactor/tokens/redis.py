@@ -77,6 +77,6 @@ class RedisTokenStore(EqualBySettings):
         while not self._redis.set(name, owner, nx=True, px=math.ceil(self._lock_expiry * 1000)):
             if time.monotonic() >= deadline:
                 return False
-            # Random, so that no process always loses.
+            # Random: otherwise the same process could lose every time.
             time.sleep(_POLL * (0.5 + _random.random()))
         return True

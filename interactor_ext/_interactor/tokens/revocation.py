@@ -25,7 +25,7 @@ def revoke(user: Any) -> Effects[bool]:
 
 
 def _revoke(user: Any, ends_at: float | None, token: Token) -> Effects[None]:
-    # If the response is lost, revoke it again, which is harmless (RFC 7009).
+    # If the response is lost, revoke it again: that's harmless (RFC 7009).
     yield from despite_lost_responses(user, ends_at, partial(_request, user, ends_at, token))
     user._shared.tokens.forget(token)
 

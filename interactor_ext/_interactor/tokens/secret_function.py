@@ -1,4 +1,4 @@
-"""A client secret that a function in the settings returns, so that a rotated secret reaches a client in use."""
+"""A client secret returned by a function in the settings. A rotated secret then reaches a client in use."""
 
 from __future__ import annotations
 

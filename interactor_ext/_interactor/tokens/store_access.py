@@ -20,11 +20,11 @@ from interactor_ext._interactor.config import InteractorConfig
 from interactor_ext._interactor.tokens import Token, TokenStore, load_token
 
 Adopt = Callable[[Token | None], Token | None]
-"""Its argument is what was found in a store. Returns the token that makes a new one unnecessary, if there is one."""
+"""Its argument is the token found in a store. Returns the token that makes a new one unnecessary, if there is one."""
 
 # How many seconds a token request waits for the store before it is made without it.
 _PATIENCE = 2.0
-# Shorter, so that waiting for another process's lock ends before the store counts as stalled.
+# Shorter, because waiting for another process's lock must end before the store counts as stalled.
 _SHARE_OF_LOCK = 0.75
 # Seconds without the store after it failed or stalled.
 _REST = 10.0
@@ -38,7 +38,7 @@ _NO_TOKEN = Token("revoked", 0.0, 0.0)
 
 
 class Search(Latch):
-    """A search for a token in the store. Set when it is over; then `token` is what was found."""
+    """A search for a token in the store. Set when it is over; `token` is then the one found."""
 
     token: Token | None = None
 
@@ -50,7 +50,7 @@ if hasattr(os, "register_at_fork"):  # Windows doesn't fork
 
 
 class StoreAccess:
-    """The store of one client, for one of that client's tokens. Failures of the store are warnings.
+    """A client's access to its store, limited to one of its tokens. Failures of the store are warnings.
 
     Raises:
         ConfigurationError: the object isn't a store.
@@ -67,7 +67,7 @@ class StoreAccess:
         self._rests_until = -math.inf
 
     def of(self, config: InteractorConfig, resource: str) -> StoreAccess:
-        """The same store, for the token of stream URLs."""
+        """The same store, limited to the token of stream URLs."""
         return StoreAccess(self._store, config, resource)
 
     def search(self, adopt: Adopt, issued: Callable[[float], Token | None]) -> Token | None:

@@ -189,8 +189,8 @@ def _credential(
 
 
 def _for_token_request(view: View) -> View:
-    """Return the view with the client's deadline, because callers that wait for the token have their own. Without the
-    view's idempotency key, which is for the user's own calls.
+    """Return the view with the client's deadline, because callers that wait for the token have their own. The view's
+    idempotency key is left out, because it belongs to the user's own calls.
     """
     return view._replace(deadline=view.config.deadline, idempotency_key=None)
 

@@ -31,7 +31,7 @@ from interactor_ext._interactor.views.unsendable import json_problem
 _PAUSES = (0.0, 0.1, 0.4, 1.5)
 # After this many were created and deleted within 24 hours, give up.
 _MAX_DELETED = 100
-# How many seconds a found resource counts as unchanged, so that not every page view searches for it again.
+# How many seconds a found resource counts as unchanged. Otherwise every page view would search for it again.
 _REMEMBERED = 60.0
 _MAX_REMEMBERED = 4096
 
@@ -110,7 +110,7 @@ def ensure(
         registered = yield Invoke(given["tools"].register, (view_until(user, wanted.ends_at),))
         given["tools"] = [tool.id for tool in registered]
     found = yield from _found_or_created(wanted)
-    # A new resource may have a secret, which is only shown once.
+    # A new resource may have a secret that is only shown once.
     if found.outcome == "created":
         return found
     found = yield from _updated(wanted, found, changeable)

@@ -1,4 +1,4 @@
-"""Headers, query and paths that the caller chooses: which are refused, and the arguments of `client.request`."""
+"""Headers, query and paths chosen by the caller: the refused ones, and the arguments of `client.request`."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class _BaseSharedState(OfOneProcess, Generic[C]):
                 its_store = None if store is None else store.of(narrow_config, resource)
                 found = tokens.narrower.setdefault(resource, cache(plan, its_store))
             if found.valid() is None:
-                found.check_refusal()  # before starting a thread and using the store, for each URL of a broad token
+                found.check_refusal()  # otherwise each URL of a broad token would start a thread and use the store
             return found
 
         self.narrow: Callable[[Operation], C] = narrow

@@ -86,14 +86,14 @@ class _Poll(Generic[W]):
         if seen.status in self._until:
             return seen
         if seen.status in _FINAL:
-            raise UnexpectedStateError(f"{self._what} is {_describe(seen)}, which is final.", last=seen)
+            raise UnexpectedStateError(f"{self._what} is {_describe(seen)}, a final status.", last=seen)
         return None
 
     def run(self) -> Effects[W]:
         """Fetch repeatedly, at growing intervals."""
         pause, failures = _FIRST_PAUSE, 0
         while True:
-            wait = pause * _random.uniform(0.8, 1.2)  # so that many waits don't poll in step
+            wait = pause * _random.uniform(0.8, 1.2)  # otherwise many waits would poll in step
             try:
                 if (seen := (yield from self.fetch())) is not None:
                     return seen

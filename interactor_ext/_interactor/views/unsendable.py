@@ -34,7 +34,7 @@ def explained(error: Exception, method: str, arguments: Mapping[str, Any], url: 
 
 
 def namespace_of(request: httpx.Request, named: set[str], own: str | None, *, is_free: bool) -> str:
-    """Return the namespace that a request names, if its view has none (`own`) and lets it choose (`is_free`).
+    """Return the namespace that a request names, if its view doesn't have one (`own`) and lets it choose (`is_free`).
 
     Raises ConfigurationError for any other request that names none, several, or a namespace other than its view's.
     """

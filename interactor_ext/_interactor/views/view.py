@@ -228,7 +228,7 @@ class View(NamedTuple):
     def check_namespace(self, request: httpx.Request) -> None:
         """Set the call's namespace. Raises ConfigurationError if the request names one other than this view's.
 
-        Looks at the request as it is going to be sent, however it was made.
+        Checks the final request, however it was made.
         """
         call = Call.of(request)
         call.api = _INTERACTOR
@@ -246,8 +246,8 @@ class View(NamedTuple):
             call.namespace = unsendable.namespace_of(request, named, own, is_free=not self.is_of_default)
 
 
-# httpx parses an absolute URL in 7 us, a relative one in 14, and adds `params` in 15 more: a quarter of what a list
-# costs above the wire. Most calls use the same URLs again.
+# httpx parses an absolute URL in 7 us, a relative one in 14, and adds `params` in 15 more: a quarter of a list's
+# cost above the wire. Most calls use the same URLs again.
 @functools.lru_cache(maxsize=512)
 def _parsed(url: str) -> httpx.URL:
     return httpx.URL(url)

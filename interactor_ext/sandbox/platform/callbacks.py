@@ -3,8 +3,8 @@
 A call is posted once, as the event `room.tool_call.pending` that webhooks get as well, with the headers of a delivery
 and signed with the secret of the sandbox's first client: neither the contract nor the platform's guide specifies this.
 `WebhookVerifier(client_secret)` therefore reads it, and `data.arguments` are the arguments. The JSON of a 2xx response
-is the result, and null if the body is empty. The call fails, with an `error` as its result, for any other status, for a
-body that isn't JSON or is larger than 1 MiB, and for a receiver that is unreachable or too slow. As with webhooks, only
+is the result, and null if the body is empty. The call fails, with an `error` as its result, if the status isn't 2xx,
+the body isn't JSON or is larger than 1 MiB, or the receiver is unreachable or too slow. As with webhooks, only
 receivers on this machine and in private networks are called, within `DeliveryOptions.timeout` seconds.
 """
 

@@ -128,7 +128,7 @@ def _assistant(state: State, room: Record) -> Record:
 class Plan:
     """The content of a reply: rounds of tool calls, with the text `say` before the first, then the lines of a text.
 
-    `then` replaces the lines, unless there are any: these report what went wrong.
+    `then` is the text instead, unless there are lines, which report failures.
     """
 
     rounds: list[list[ToolRequest]]

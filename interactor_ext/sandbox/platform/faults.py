@@ -10,7 +10,7 @@
 | `malformed` | a complete response whose body is half a JSON document; the handler ran |
 | `dropped_stream` | a stream that ends abruptly after `after_events` events or `after_bytes` bytes |
 | `stream_error` | a stream that ends after `after_events` events with an event `error` of this `code` and `message` |
-| `expired_token` | 401: the access token of this call expires, for every other call as well |
+| `expired_token` | 401: the access token of this call expires, also for every other call |
 | `clock_skew` | `Date` and `X-RateLimit-Reset` of a server whose clock is `skew` seconds ahead (or behind, below 0) |
 
 `latency` and `status` apply when the handler runs, so not to a repeated idempotent call, whose response is stored. All
@@ -137,8 +137,8 @@ class Faults(Advised, calls=True):
 
         Without a `kind` it is `status` if one is set, else `latency`. `operation` is an operationId, None matches
         all; so does `namespace=None`. `retry_after` is sent in the header unchanged, even if invalid; the default is
-        0 with 429 and 503. With a `status`, `body` replaces the error envelope: a text, which is HTML unless `headers`
-        have another `Content-Type`, or JSON; `headers` are added to the sandbox's own, or replace them. The status may
+        0 with 429 and 503. With a `status`, `body` replaces the error envelope: a text (HTML, unless `headers`
+        have another `Content-Type`) or JSON; `headers` are added to the sandbox's own, or replace them. The status may
         then also be a success. With a `probability` below 1 some matching requests are skipped and not counted; `seed`
         makes the choice reproducible. `after_bytes` takes precedence over `after_events`. `latency` and `skew` are in
         seconds.

@@ -54,7 +54,7 @@ def handles(operation_id: str) -> Callable[[Handler], Handler]:
 
 
 def handler_of(operation: ContractOperation) -> Handler:
-    """Return the handler of an operation. A plain one, which has none of its own, is served by its schema.
+    """Return the handler of an operation. A plain one doesn't have its own: its schema is enough to serve it.
 
     Raises Problem 501 if the operation isn't plain.
     """

@@ -1,4 +1,4 @@
-"""Scripted replies: what assistants say, and which tools they call, for the messages that match.
+"""Scripted replies: what assistants say and which tools they call when a message matches.
 
 The first matching reply is used, in the order of addition; a message without a match is echoed (see replies.py). A
 reply matches if all its conditions hold. `when` is a text that the message contains, in upper or lower case, or a

@@ -43,7 +43,7 @@ def new_id(prefix: str) -> str:
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """A resource of the platform. `public` is what the API returns, `private` is internal; both are plain JSON.
+    """A resource of the platform. The API returns `public`; `private` is internal; both are plain JSON.
 
     Neither is ever changed in place, including nested values: an update replaces them. Existing copies (an event, a
     journal entry) therefore never change.
@@ -80,7 +80,7 @@ class Store:
         return [_stored(record) for table in self._tables.values() for record in table.values()]
 
     def replace(self, records: Iterable[StoredRecord]) -> None:
-        """Replace all records with these, none of which is persisted yet."""
+        """Replace all records with these. They aren't persisted yet."""
         self._tables.clear()
         for kept in records:
             self._insert(_parsed(kept))
@@ -119,7 +119,7 @@ class Store:
             raise not_found(record.kind)
 
     def search(self, kind: str, record_id: str) -> Record | None:
-        """Return the record from any namespace, for a request without one."""
+        """Return the record, whatever its namespace. Requests without a namespace use this."""
         tables = (table for (each, _, _), table in self._tables.items() if each == kind)
         return next((table[record_id] for table in tables if record_id in table), None)
 

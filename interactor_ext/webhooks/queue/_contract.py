@@ -70,7 +70,7 @@ class EventQueue(EventSink, Protocol):
     """
 
     def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
-        """Lock the event that has been due longest for `lease` seconds, and return it; None if none is due.
+        """Lock the event that has been due longest for `lease` seconds, and return it, or None if there isn't one.
 
         With `service`, the name of a router, only events whose keys begin with it and a colon.
         """
@@ -99,7 +99,7 @@ class EventQueue(EventSink, Protocol):
         ...
 
     def dead_letters(self, limit: int = 100, service: str = "", key: str = "") -> list[DeadLetter]:
-        """Dead letters, the oldest first: all, those of a service (see `take`), or only the one with this key. They
+        """Dead letters, the oldest first: all, a service's (see `take`), or only the one with this key. They
         stay until they are replayed or discarded.
         """
         ...

@@ -1,4 +1,4 @@
-"""SQLiteEventQueue: a durable queue of events in a SQLite file, for the processes of one machine."""
+"""SQLiteEventQueue: a durable queue of events in a SQLite file, shared by the processes of one machine."""
 
 from __future__ import annotations
 

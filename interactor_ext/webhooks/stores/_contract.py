@@ -29,9 +29,9 @@ class ClaimState(enum.IntEnum):
 
 @runtime_checkable
 class EventStore(Protocol):
-    """Remembers which events were handled and which are being handled. Each method is one atomic step.
+    """Remembers handled events, and events that are being handled. Each method is one atomic step.
 
-    The signature of a delivery does not cover its timestamp, so this store is what stops a replay: as long as it
+    The signature of a delivery does not cover its timestamp, so only this store stops a replay: as long as it
     remembers an `idempotency_key`, no copy of that delivery runs a handler. Methods may raise anything when the store
     is unreachable; the router then responds with 503. They may also be coroutine functions.
 

@@ -71,7 +71,7 @@ class AsyncPostgresEventStore(_Claims, PostgresBacked["psycopg_pool.AsyncConnect
         return await self._run(partial(self._rename, old, new))
 
     async def aclose(self) -> None:
-        """Like `PostgresEventStore.close`, for the connections of this event loop."""
+        """Like `PostgresEventStore.close`, but for the connections of this event loop."""
         await run_async(self._close_own())
 
     async def __aenter__(self) -> Self:
@@ -84,7 +84,7 @@ class AsyncPostgresEventStore(_Claims, PostgresBacked["psycopg_pool.AsyncConnect
         return await self._run(partial(self._statements, statements, seconds, values))
 
     async def _run(self, plan: Callable[[Any], Effects[T]]) -> T:
-        # In its own task: a cancelled psycopg first asks the server to cancel, and waits for that.
+        # In its own task: a cancelled psycopg first sends the server a cancel request, and waits for that.
         task = asyncio.ensure_future(run_async(self._perform(plan, time.monotonic() + self._timeout)))
         # Otherwise asyncio logs an exception that nothing retrieves.
         task.add_done_callback(lambda task: task.cancelled() or task.exception())

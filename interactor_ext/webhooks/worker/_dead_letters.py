@@ -1,4 +1,4 @@
-"""The dead letters of one router, for the commands that list and replay them."""
+"""The dead letters of one router. The commands that list and replay them use this."""
 
 from __future__ import annotations
 
