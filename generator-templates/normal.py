@@ -73,7 +73,8 @@ class _Normal:
             if isinstance(part, list):
                 waiting += part
             elif isinstance(part, dict):
-                name = steps(part["$ref"][1:])[-1] if "$ref" in part else ""
+                reference = part.get("$ref")  # or a property of that name
+                name = steps(reference[1:])[-1] if isinstance(reference, str) else ""
                 if name in self._schemas and "x-read" not in self._schemas[name]:
                     self._schemas[name]["x-read"] = True
                     waiting.append(self._schemas[name])
