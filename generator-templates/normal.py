@@ -23,7 +23,7 @@ COMPONENT = "/components/schemas"
 # They say something of the place where a schema is used, not of its values.
 _ANNOTATIONS = {
     *("default", "deprecated", "description", "example", "examples", "externalDocs", "nullable", "readOnly", "title"),
-    *("writeOnly", "xml", "x-at", "x-default"),
+    *("writeOnly", "xml", "x-at", "x-default", "x-renamed-from"),
 }
 # Only the server checks them.
 _RULES = _ANNOTATIONS | {"required"} | {name for name, each in TABLE["Schema"].items() if each.verdict == "server"}

@@ -165,8 +165,7 @@ def _server_of(written: Json) -> str:
 def _parameter(prop: Any, place: str, written: Json) -> Field:
     parameter = written["x-parameters"][place, str(prop.name.get_untrusted_value())]
     schema = parameter.get("schema") or {}
-    about = {"deprecated": parameter.get("deprecated"), "x-default": schema.get("x-default")}
-    field = field_of(prop, {"$ref": "", "description": parameter.get("description"), **about}, sent=True)
+    field = field_of(prop, {"$ref": "", **parameter, "x-default": schema.get("x-default")}, sent=True)
     return replace(
         field, style=_style(parameter, place, field.type), supplied_by=str(parameter.get("x-supplied-by", ""))
     )
@@ -342,9 +341,19 @@ def _keyword(prop: Any, model: parsed.ModelProperty) -> Field:
     accepts = as_written(prop, model).get("x-accepts")
     if accepts is None:
         return field
-    # `list[X]` becomes `ToolIds[X]`, a generic alias of accepted.py.
+    # `list[X]` becomes `ToolIds[X]`, a generic alias of accepted.py, and X also patterns of events.
     annotation = field.type.annotation.replace("list[", f"{ClassName(accepts['by'], '')}[", 1)
+    if patterns := _patterns(prop):
+        annotation = annotation.replace("]", f" | Literal[{', '.join(map(repr, patterns))}]]", 1)
     description = f"{field.description} {in_docstring(accepts['description'])}"
     return replace(
         field, type=replace(field.type, annotation=annotation), description=description, converted=accepts["by"]
     )
+
+
+def _patterns(prop: Any) -> list[str]:
+    """`*`, and each beginning that several types of event share: `room.message.*`."""
+    array = next((each for each in getattr(prop, "inner_properties", [prop]) if hasattr(each, "inner_property")), prop)
+    values = getattr(getattr(array, "inner_property", None), "values", ())
+    steps = [value.split(".") for value in values]
+    return sorted({".".join([*each[:length], "*"]) for each in steps for length in range(len(each))})

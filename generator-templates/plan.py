@@ -80,6 +80,8 @@ class Field:
     key: str
     """Its name in the specification."""
     name: str
+    old_name: str
+    """`x-renamed-from`: its name before; ""."""
     variable: str
     """Its name as a local variable, which shadows no builtin."""
     type: Type
@@ -146,10 +148,14 @@ class Model:
     """The type of undocumented fields; None if they may be anything."""
     bare: str
     """`x-bare`: the field, quoted, whose content some servers send instead of the whole (`true`: of `data`), or ""."""
-    other_names: dict[str, str]
-    """`x-other-names`: other servers' names of a field, by its key; quoted."""
+    other_names: tuple[tuple[str, str], ...]
+    """The key of a field and what it is called elsewhere (`x-other-names`) or was before (`x-renamed-from`); quoted."""
     ensured: bool = False
     """Whether a method `ensure` returns it, and says in an attribute what it did."""
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        return renamed(self.fields)
 
     @property
     def imports(self) -> Imports:
@@ -176,6 +182,8 @@ class Enumeration:
     description: str
     literals: tuple[str, ...]
     value_type: str
+    advice: dict[str, str]
+    """`x-advice`: what to do, by the value; as code."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,6 +306,19 @@ class Operation:
         return self.body.fields if self.body else ()
 
     @property
+    def iterate(self) -> str:
+        """The method that returns the items of all pages; "" if there are none."""
+        name = self.method
+        if self.outcome != "page":
+            return ""
+        return f"iterate{name[4:]}" if name.startswith("list") else f"iterate_{name}"
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """The new names of its keywords, by the old ones."""
+        return renamed(self.body_fields + self.keywords)
+
+    @property
     def method_imports(self) -> Imports:
         waited = self.wait.imports if self.wait else frozenset()
         asked = {self.asks} if self.asks else frozenset[tuple[str, str]]()
@@ -348,6 +369,10 @@ class Api:
 
 def imports_of(typed: Iterable[Field | Answer]) -> Imports:
     return frozenset().union(*(each.type.imports for each in typed))
+
+
+def renamed(fields: Iterable[Field]) -> dict[str, str]:
+    return {each.old_name: each.name for each in fields if each.old_name}
 
 
 def _either(annotations: list[str]) -> str:

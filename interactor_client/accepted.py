@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar
 
 from .models import EVENT_MODELS
 
@@ -24,8 +24,7 @@ class ToolSource(Protocol):
 
 
 ToolIds = list[T] | ToolSource
-EventTypes = Sequence[T | Literal["*", "credential.*", "room.*", "room.message.*", "room.tool_call.*", "workflow.*"]]
-"""Types of events, and patterns of them."""
+EventTypes = Sequence[T]
 
 
 def user_of(sender: Any) -> Any:

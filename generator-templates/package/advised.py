@@ -5,6 +5,7 @@ after such a mistake.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from importlib.machinery import PathFinder
@@ -138,6 +139,32 @@ def _advise(error: TypeError, function: Any, args: tuple[Any, ...], kwargs: dict
     from .advice import call_advice
 
     error.args = (call_advice(str(error), function, args, kwargs),)
+
+
+def renamed(kind: type, method: str, names: dict[str, str]) -> None:
+    """Have a method accept keywords by their old names, the keys of `names`, with a DeprecationWarning."""
+    function: Any = getattr(kind, method)
+
+    def by_new_names(kwargs: dict[str, Any]) -> dict[str, Any]:
+        for old, new in names.items():
+            if old in kwargs and new not in kwargs:  # with both, the call is refused
+                warn_of_old_name(old, new, 4)
+                kwargs[new] = kwargs.pop(old)
+        return kwargs
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **by_new_names(kwargs))
+
+    @wraps(function)
+    async def call_async(*args: Any, **kwargs: Any) -> Any:
+        return await function(*args, **by_new_names(kwargs))
+
+    setattr(kind, method, call_async if function.__code__.co_flags & _CO_COROUTINE else call)
+
+
+def warn_of_old_name(old: str, new: str, level: int = 3) -> None:
+    warnings.warn(f"{old} is deprecated: use {new}.", DeprecationWarning, stacklevel=level)
 
 
 class _Bound(partial[Any]):

@@ -274,6 +274,18 @@ def test_call_of_a_deprecated_operation_warns(zoo: Zoo) -> None:
         zoo.resources.animals.get(7, date(2025, 1, 15), plain="p")
 
 
+def test_old_names_of_a_field_and_a_parameter_still_work_and_warn(zoo: Zoo) -> None:
+    assert zoo.models.Animal.from_dict({**ANIMAL, "hatched": "2025-01-15"}).born == date(2025, 1, 15)
+    with pytest.warns(DeprecationWarning, match="hatched is deprecated: use born") as warned:
+        old = animal(zoo, hatched="2025-01-15").hatched
+    assert (old, [each.filename for each in warned]) == ("2025-01-15", [__file__] * 2)
+    zoo.body = ANIMAL
+    with pytest.warns(DeprecationWarning, match="former is deprecated: use new"):
+        zoo.resources.animals.get(7, date(2025, 1, 15), plain="p", former="f")
+    with pytest.raises(TypeError, match="former"):
+        zoo.resources.animals.get(7, date(2025, 1, 15), plain="p", former="f", new="n")
+
+
 def test_query_that_a_style_cannot_represent_is_refused(zoo: Zoo) -> None:
     with pytest.raises(ValueError, match="can't contain null, or a list or object within another"):
         zoo.get(filter={"a": [[1]]})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...accepted import EventTypes
 from ...advised import Advised, no_item, no_items
@@ -63,7 +63,12 @@ class Webhooks(Advised, calls=True):
         self,
         *,
         url: str,
-        events: EventTypes[KnownWebhookEventType],
+        events: EventTypes[
+            KnownWebhookEventType
+            | Literal[
+                "*", "credential.*", "room.*", "room.message.*", "room.tool_call.*", "workflow.*", "workflow.instance.*"
+            ]
+        ],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
@@ -92,7 +97,12 @@ class Webhooks(Advised, calls=True):
         self,
         *,
         url: str,
-        events: EventTypes[KnownWebhookEventType],
+        events: EventTypes[
+            KnownWebhookEventType
+            | Literal[
+                "*", "credential.*", "room.*", "room.message.*", "room.tool_call.*", "workflow.*", "workflow.instance.*"
+            ]
+        ],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
@@ -146,7 +156,14 @@ class Webhooks(Advised, calls=True):
         webhook_id: str,
         *,
         url: str | None | Unset = UNSET,
-        events: EventTypes[KnownWebhookEventType] | None | Unset = UNSET,
+        events: EventTypes[
+            KnownWebhookEventType
+            | Literal[
+                "*", "credential.*", "room.*", "room.message.*", "room.tool_call.*", "workflow.*", "workflow.instance.*"
+            ]
+        ]
+        | None
+        | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.
@@ -235,7 +252,12 @@ class AsyncWebhooks(Advised, calls=True):
         self,
         *,
         url: str,
-        events: EventTypes[KnownWebhookEventType],
+        events: EventTypes[
+            KnownWebhookEventType
+            | Literal[
+                "*", "credential.*", "room.*", "room.message.*", "room.tool_call.*", "workflow.*", "workflow.instance.*"
+            ]
+        ],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
@@ -266,7 +288,12 @@ class AsyncWebhooks(Advised, calls=True):
         self,
         *,
         url: str,
-        events: EventTypes[KnownWebhookEventType],
+        events: EventTypes[
+            KnownWebhookEventType
+            | Literal[
+                "*", "credential.*", "room.*", "room.message.*", "room.tool_call.*", "workflow.*", "workflow.instance.*"
+            ]
+        ],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
@@ -320,7 +347,14 @@ class AsyncWebhooks(Advised, calls=True):
         webhook_id: str,
         *,
         url: str | None | Unset = UNSET,
-        events: EventTypes[KnownWebhookEventType] | None | Unset = UNSET,
+        events: EventTypes[
+            KnownWebhookEventType
+            | Literal[
+                "*", "credential.*", "room.*", "room.message.*", "room.tool_call.*", "workflow.*", "workflow.instance.*"
+            ]
+        ]
+        | None
+        | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.

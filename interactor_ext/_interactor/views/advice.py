@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
 
+from interactor_client.models.error_code import ADVICE
 from interactor_ext._engine.call import Call, secrets_of
 from interactor_ext._engine.errors import (
     APIStatusError,
@@ -36,8 +37,8 @@ _MAX_PLACE_LENGTH = 200
 
 def advice_on(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
     """Return the advice at the end of an error message."""
-    if about["code"] == "REFRESH_FAILED":
-        return "The user must connect the credential again."
+    if advice := ADVICE.get(about["code"]):
+        return advice
     if issubclass(cls, RateLimitError) and about["retry_after"] is not None:
         return f"Retry after {about['retry_after']:g} s."
     if 300 <= about["status"] < 400:
