@@ -86,6 +86,7 @@ def render(api: Api, left_out: Sequence[str] = ()) -> dict[str, str]:
         autoescape=False,  # noqa: S701 - not HTML
     )
     environment.globals["api"] = api
+    environment.filters["renamed"] = lambda fields: {each.old_name: each.name for each in fields if each.old_name}
     environment.filters["in_docstring"] = lambda text: str(in_docstring(text))
     environment.filters["with_methods"] = lambda text: re.sub(
         r"`(\w+)`", lambda found: f"`{api.methods_by_written_id.get(found[1], found[1])}`", text

@@ -9,7 +9,7 @@ from dataclasses import replace
 from keyword import iskeyword
 from typing import Any
 
-from document import Json, below
+from document import Json
 from openapi_python_client.parser import properties as parsed
 from openapi_python_client.strings import PythonIdentifier
 from openapi_python_client.strings import in_double_quote_literal as quoted
@@ -84,6 +84,8 @@ def model_of(model: parsed.ModelProperty, ensured: set[str]) -> Model:
     fields = tuple(_model_field(each, model, is_request) for each in properties_of(model))
     if twice := first_twice([each.name for each in fields] + [each.old_name for each in fields if each.old_name]):
         raise RefusedError(place_of(model), f"Two properties have the Python name {twice!r}.")
+    others = [(each.name, as_written(each, model).get("x-renamed-from")) for each in properties_of(model)]
+    others += (extra.get("x-other-names") or {}).items()
     return Model(
         name=str(model.class_info.name),
         module=str(model.class_info.module_name),
@@ -93,16 +95,9 @@ def model_of(model: parsed.ModelProperty, ensured: set[str]) -> Model:
         fields=fields,
         values=type_of(values) if values else None,
         bare=quoted("data" if bare is True else bare),
-        other_names=tuple((quoted(key), quoted(other)) for key, other in _other_names(model)),
+        other_names=tuple((quoted(key), quoted(other)) for key, other in others if other),
         ensured=str(model.class_info.name) in ensured,
     )
-
-
-def _other_names(model: parsed.ModelProperty) -> Iterator[tuple[str, str]]:
-    for prop in properties_of(model):
-        if old := as_written(prop, model).get("x-renamed-from"):
-            yield prop.name, old
-    yield from (extra_of(model.data).get("x-other-names") or {}).items()
 
 
 def _model_description(model: parsed.ModelProperty) -> str:
@@ -135,18 +130,13 @@ def _model_field(prop: Any, model: parsed.ModelProperty, is_request: bool) -> Fi
     )
 
 
-def enumeration_of(enum: Any, written: Json) -> Enumeration:
-    """`written` is its schema in the document."""
-    advice = written.get("x-advice") or {}
-    if unknown := advice.keys() - enum.values:
-        raise RefusedError(below(written["x-at"], "x-advice"), f"No value is called {min(unknown)!r}.")
+def enumeration_of(enum: Any) -> Enumeration:
     return Enumeration(
         name=str(enum.class_info.name),
         module=str(enum.class_info.module_name),
         description=in_docstring(enum.description or enum.class_info.name),
         literals=tuple(map(repr, sorted(enum.values, key=str.lower if enum.value_type is str else None))),
         value_type=enum.value_type.__name__,
-        advice={repr(value): repr(text) for value, text in advice.items()},
     )
 
 

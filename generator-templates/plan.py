@@ -154,10 +154,6 @@ class Model:
     """Whether a method `ensure` returns it, and says in an attribute what it did."""
 
     @property
-    def renamed(self) -> dict[str, str]:
-        return renamed(self.fields)
-
-    @property
     def imports(self) -> Imports:
         values = self.values.imports if self.values else frozenset[tuple[str, str]]()
         return frozenset(each for each in imports_of(self.fields) | values if each[1] != self.name)
@@ -182,8 +178,6 @@ class Enumeration:
     description: str
     literals: tuple[str, ...]
     value_type: str
-    advice: dict[str, str]
-    """`x-advice`: what to do, by the value; as code."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,19 +300,6 @@ class Operation:
         return self.body.fields if self.body else ()
 
     @property
-    def iterate(self) -> str:
-        """The method that returns the items of all pages; "" if there are none."""
-        name = self.method
-        if self.outcome != "page":
-            return ""
-        return f"iterate{name[4:]}" if name.startswith("list") else f"iterate_{name}"
-
-    @property
-    def renamed(self) -> dict[str, str]:
-        """The new names of its keywords, by the old ones."""
-        return renamed(self.body_fields + self.keywords)
-
-    @property
     def method_imports(self) -> Imports:
         waited = self.wait.imports if self.wait else frozenset()
         asked = {self.asks} if self.asks else frozenset[tuple[str, str]]()
@@ -369,10 +350,6 @@ class Api:
 
 def imports_of(typed: Iterable[Field | Answer]) -> Imports:
     return frozenset().union(*(each.type.imports for each in typed))
-
-
-def renamed(fields: Iterable[Field]) -> dict[str, str]:
-    return {each.old_name: each.name for each in fields if each.old_name}
 
 
 def _either(annotations: list[str]) -> str:

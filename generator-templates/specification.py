@@ -79,9 +79,6 @@ class _Plan:
                     next(each for each in data.models if extra_of(each.data).get("x-event-family") == family.name)
                 )
                 self._problems.append(Problem(at, f"The family {family.name!r} has the name of a model."))
-        written = {str(ClassName(name, "")): each for name, each in simple["components"]["schemas"].items()}
-        found = (self._kept(enumeration_of, each, written.get(str(each.class_info.name), {})) for each in data.enums)
-        enums = tuple(filter(None, found))
         if self._problems:
             raise self._document.error(self._problems)
         by_id = {
@@ -94,7 +91,7 @@ class _Plan:
             methods=methods,
             methods_by_written_id=by_id if simple.get("x-method-names") else {},
             models=models,
-            enums=enums,
+            enums=tuple(map(enumeration_of, data.enums)),
             families=families,
         )
 

@@ -26,5 +26,3 @@ ErrorCode = KnownErrorCode | str
 
 Open: an unlisted value from a newer server is kept unchanged. Only send values of `KnownErrorCode`.
 """
-ADVICE: dict[str, str] = {"REFRESH_FAILED": "The user must connect the credential again."}
-"""What to do, by the value."""

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
 
-from interactor_client.models.error_code import ADVICE
+from interactor_client.base import components
 from interactor_ext._engine.call import Call, secrets_of
 from interactor_ext._engine.errors import (
     APIStatusError,
@@ -37,8 +37,8 @@ _MAX_PLACE_LENGTH = 200
 
 def advice_on(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
     """Return the advice at the end of an error message."""
-    if advice := ADVICE.get(about["code"]):
-        return advice
+    if about["code"] in (own := components()["ErrorCode"]["x-advice"]):
+        return str(own[about["code"]])
     if issubclass(cls, RateLimitError) and about["retry_after"] is not None:
         return f"Retry after {about['retry_after']:g} s."
     if 300 <= about["status"] < 400:
