@@ -72,6 +72,7 @@ OPTIONAL = [
 
 def another(schema: dict[str, Any]) -> Any:
     """A value that fits, other than what the sandbox would take by itself."""
+    schema = schema.get("anyOf", [schema])[0]  # the other is null
     schema = {**DOCUMENT["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], {}), **schema}
     kind = schema["type"][0] if isinstance(schema["type"], list) else schema["type"]
     if kind == "array":
