@@ -82,7 +82,7 @@ def model_of(model: parsed.ModelProperty, ensured: set[str]) -> Model:
     is_request = bool(extra.get("x-request"))
     values = values_of(model)
     fields = tuple(_model_field(each, model, is_request) for each in properties_of(model))
-    if twice := first_twice([each.name for each in fields] + [each.old_name for each in fields if each.old_name]):
+    if twice := first_twice(fields):
         raise RefusedError(place_of(model), f"Two properties have the Python name {twice!r}.")
     others = [(each.name, as_written(each, model).get("x-renamed-from")) for each in properties_of(model)]
     others += (extra.get("x-other-names") or {}).items()
@@ -105,9 +105,10 @@ def _model_description(model: parsed.ModelProperty) -> str:
     return f"{text}\n\nDeprecated." if model.data.deprecated else text
 
 
-def first_twice(names: Iterable[str]) -> str:
-    """Return the first name that occurs twice; "" if there is none."""
-    return next((name for name, count in Counter(names).items() if count > 1), "")
+def first_twice(fields: Iterable[Field]) -> str:
+    """Return the first name that two fields have, or had before; "" if there is none."""
+    names = Counter(name for each in fields for name in (each.name, each.old_name) if name)
+    return next((name for name, count in names.items() if count > 1), "")
 
 
 def _model_field(prop: Any, model: parsed.ModelProperty, is_request: bool) -> Field:

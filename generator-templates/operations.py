@@ -119,7 +119,7 @@ def operation_of(endpoint: Endpoint, method: str, written: Json) -> Operation:
         result = Type(kind="union", annotation=answers.success, imports=imports_of(answers.successes))
     else:
         outcome, result = "page" if is_page else "data", data
-    if twice := first_twice(each.name for each in (*path_fields, *(body.fields if body else ()), *keywords)):
+    if twice := first_twice((*path_fields, *(body.fields if body else ()), *keywords)):
         raise RefusedError(written["x-at"], f"Two parameters have the Python name {twice!r}.")
     return Operation(
         id=str(endpoint.name),
@@ -352,7 +352,7 @@ def _keyword(prop: Any, model: parsed.ModelProperty) -> Field:
 
 
 def _patterns(prop: Any) -> list[str]:
-    """`*`, and each beginning that several types of event share: `room.message.*`."""
+    """Return `*`, and each beginning of a type of event, such as `room.message.*`."""
     array = next((each for each in getattr(prop, "inner_properties", [prop]) if hasattr(each, "inner_property")), prop)
     values = getattr(getattr(array, "inner_property", None), "values", ())
     steps = [value.split(".") for value in values]

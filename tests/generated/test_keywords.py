@@ -419,6 +419,11 @@ ERRORS = [
         TWINS,
         "18: /components/schemas/B: The variants 'B' and 'C' of a union can't be told apart. " + HINT,
     ),
+    (
+        "toes: { type: integer }",
+        "toes: { x-renamed-from: claws }\n        claws: {}",
+        f"13: {PAW}: Two properties have the Python name 'claws'.",
+    ),
     (PAWS, "", "1: The document is empty. It must start with 'openapi: 3.0.x' or 'openapi: 3.1.x'."),
     (PAWS, "- a", "1: The document isn't an object. It must start with 'openapi: 3.0.x' or 'openapi: 3.1.x'."),
 ]
