@@ -280,7 +280,7 @@ def test_old_names_of_a_field_and_a_parameter_still_work_and_warn(zoo: Zoo) -> N
         old = animal(zoo, hatched="2025-01-15").hatched
     assert (old, [each.filename for each in warned]) == ("2025-01-15", [__file__] * 2)
     zoo.body = ANIMAL
-    with pytest.warns(DeprecationWarning) as warned:  # the operation is deprecated, too
+    with pytest.warns(DeprecationWarning, match="is deprecated") as warned:  # the operation is deprecated, too
         zoo.resources.animals.get(7, date(2025, 1, 15), plain="p", former="f")
     assert str(warned[0].message) == "former is deprecated: use new."
     with pytest.raises(TypeError, match="former"):
