@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
@@ -173,11 +173,11 @@ class SyncConnection:
     def _connect(self, ends_at: float) -> None:
         hop = self.route.first
         addresses = resolver.resolve(hop.host, hop.port, partial(self._slice, ends_at))
-        self._socket = sock = self._connect_to_any(addresses, ends_at)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connect_to_any(addresses, ends_at)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def _connect_to_any(self, addresses: list[resolver.Address], ends_at: float) -> socket.socket:
-        """Return the first connection that succeeds. The next address is tried when one fails or is slow (RFC 8305)."""
+    def _connect_to_any(self, addresses: list[resolver.Address], ends_at: float) -> None:
+        """Keep the first connection that succeeds. The next address is tried when one fails or is slow (RFC 8305)."""
         error: OSError | None = None
         with selectors.DefaultSelector() as selector:
             try:
@@ -185,7 +185,7 @@ class SyncConnection:
                     next_at = math.inf
                     if address is not None:
                         try:
-                            selector.register(_begin_to_connect(address), selectors.EVENT_WRITE)
+                            _begin_to_connect(address, selector)
                         except OSError as failed:  # this machine may lack a route, for example for IPv6
                             if is_injected(failed):
                                 raise
@@ -200,10 +200,13 @@ class SyncConnection:
                         for key, _ in selector.select(seconds):
                             sock: Any = key.fileobj
                             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                            selector.unregister(sock)
+                            # An interrupt in any line leaves each socket to somebody who closes it.
                             if code == 0:
-                                return cast("socket.socket", sock)
+                                self._socket = sock
+                                selector.unregister(sock)
+                                return
                             sock.close()
+                            selector.unregister(sock)
                             error, has_failed = OSError(code, os.strerror(code)), True
             finally:
                 for key in list(selector.get_map().values()):
@@ -231,16 +234,16 @@ class SyncConnection:
         check_protocol(secured.ssl_object)
 
 
-def _begin_to_connect(address: resolver.Address) -> socket.socket:
+def _begin_to_connect(address: resolver.Address, selector: selectors.BaseSelector) -> None:
     sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             sock.connect(address.sockaddr)
+        selector.register(sock, selectors.EVENT_WRITE)
     except BaseException:
         sock.close()
         raise
-    return sock
 
 
 class Tls:
