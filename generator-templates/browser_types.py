@@ -1,4 +1,4 @@
-"""TypeScript declarations of what the relay sends to a page: the stream's events, and the models in its responses."""
+"""TypeScript declarations of the relay's data: the events of its stream, and the models in its responses."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def below(pointer: str, step: str | int) -> str:
 
 
 def read(path: Path) -> Document:
-    """The document in a file, whose keys are strings and whose values are those of JSON.
+    """The document in a file, with strings as keys and JSON values.
 
     Raises:
         SpecificationError: There is no such file, or it isn't a YAML or JSON object.

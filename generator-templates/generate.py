@@ -131,7 +131,7 @@ def differences(old: dict[str, str], new: dict[str, str]) -> list[str]:
     lines: list[str] = []
     for name in sorted({*old, *new}):
         before, after = (texts.get(name, "").splitlines(keepends=True) for texts in (old, new))
-        lines += difflib.unified_diff(before, after, f"{name} (as it is)", f"{name} (as generated)")
+        lines += difflib.unified_diff(before, after, f"{name} (current)", f"{name} (as generated)")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Checks each keyword of a document against keywords.txt, so that none is dropped silently."""
+"""Checks each keyword of a document against keywords.txt: a keyword is never dropped silently."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from document import Document, Problem, below, steps
 
 STATUS = re.compile("default|[1-5](XX|[0-9][0-9])")
 TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
-# Without a default, the keys of these maps are names; those of `responses` are statuses.
+# Without a default, the keys of these maps are names, but in `responses` they are statuses.
 _REFERABLE = {
     "Schema",
     "Response",
@@ -108,7 +108,7 @@ class _Walk:
             yield from self._object(kind, beside, pointer)
         else:
             yield from (
-                Problem(below(pointer, key), f"{key!r} has no effect beside '$ref'.")
+                Problem(below(pointer, key), f"{key!r} has no effect next to '$ref'.")
                 for key in beside
                 if key not in ("summary", "description") and not key.startswith("x-")
             )

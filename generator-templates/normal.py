@@ -4,8 +4,8 @@ Afterwards each `$ref` names a schema of the components, `allOf` is merged, obje
 classes and modules have different names, and each `content` has the one media type that the client uses.
 
 Notes for specification.py are extensions: `x-at` (the JSON pointer of a schema), `x-properties` (its properties as
-written, with the marks of what they refer to), `x-default`, `x-tags` (for a variant of a union, the values of the
-discriminator), `x-media` (the media type of a body or response as written) and `x-content` (that of a parameter).
+written, with the marks of the referenced schemas), `x-default`, `x-tags` (for a variant of a union, the values of the
+discriminator), `x-media` (the media type of a body or response as written) and `x-content` (the same of a parameter).
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ class _Normal:
         nullable = schema.get("nullable") is True
         schema = {**schema, "x-at": pointer}
         if "default" in schema:
-            schema["x-default"] = schema.pop("default")  # the parser would refuse some; none is sent
+            schema["x-default"] = schema.pop("default")  # the parser would refuse some, and defaults aren't sent
         schema = {key: value for key, value in schema.items() if key not in ("title", "nullable")}
         schema = self._union(schema, pointer)
         kinds = schema.get("type")
@@ -248,7 +248,7 @@ class _Normal:
         return self._nullable(schema, parent, name, pointer) if nullable else schema
 
     def _narrows(self, beside: Json, reference: str) -> bool:
-        """The keywords beside a reference have rules for the properties of its schema, and no other ones."""
+        """Whether the keywords next to a reference only add rules for the known properties of its schema."""
         target = self._resolved({"$ref": reference}, "")[0]
         known = target.get("properties", {}).keys() if isinstance(target, dict) else ()
         return _is_rule({**beside, "properties": {}}) and all(key in known for key in beside.get("properties", ()))
@@ -270,7 +270,7 @@ class _Normal:
 
     def _parts(self, schema: Json, parent: str, name: str, pointer: str) -> Json:
         result = _carried("Schema", schema)
-        # The name of the class that the schema becomes is what its parts are named by.
+        # The parts of a schema are named after the class that it becomes.
         owner = str(ClassName(f"{pascal_case(parent)}{pascal_case(name)}" if parent else name, "field_"))
         if "properties" in schema:
             places = schema.get("x-places") or {}
@@ -297,7 +297,7 @@ class _Normal:
         return result
 
     def _marked(self, schema: Any) -> Json:
-        """A property as written, with the marks of what it refers to."""
+        """A property as written, with the marks of the schema that it refers to."""
         if not isinstance(schema, dict):
             return {}
         marks: Json = {}
@@ -350,7 +350,7 @@ class _Normal:
         return {**schema, "type": [*(kinds if isinstance(kinds, list) else [kinds]), "null"]}
 
     def _union(self, schema: Json, pointer: str) -> Json:
-        """Properties beside a union belong to each of its variants. Variants that are mere rules make no union."""
+        """Properties next to a union belong to each of its variants. Variants that only add rules make none."""
         for key in ("anyOf", "oneOf"):
             variants = schema.get(key)
             if variants is None:
@@ -369,7 +369,7 @@ class _Normal:
         return schema
 
     def _merged(self, schema: Json, pointer: str, seen: tuple[str, ...]) -> Json:
-        """One schema in place of an `allOf`, or of a reference with keywords beside it."""
+        """One schema in place of an `allOf`, or of a reference with keywords next to it."""
         parts: list[tuple[Any, str]] = []
         if "$ref" in schema:
             parts.append(({"$ref": schema["$ref"]}, pointer))
@@ -509,7 +509,7 @@ def _reference(name: str) -> Json:
 
 
 def _references_of(variant: Any) -> list[str]:
-    """What a variant of a union refers to; it may be merged with what stands beside the union."""
+    """The schemas that a variant of a union refers to. It may be merged with the keywords next to the union."""
     if not isinstance(variant, dict):
         return []
     return (

@@ -94,8 +94,7 @@ class Field:
     numeric_string: bool = False
     """`x-numeric-string`: some servers send the number as text."""
     converted: str = ""
-    """`x-accepts`, for a list in a body: the function of accepted.py that turns the keyword's other values into the
-    list."""
+    """`x-accepts` of a list: the function of accepted.py that turns the keyword's other values into the list."""
 
     attribute: str = ""
     """Its name in the model, if another parameter of the method has that name; otherwise ""."""
@@ -194,7 +193,7 @@ class Body:
     fields: tuple[Field, ...]
     """Those keywords."""
     part_types: dict[str, str]
-    """Of a multipart body, the media types that the document gives to parts."""
+    """The media types that the document specifies for parts of a multipart body."""
     ensured_by: tuple[str, ...] = ()
     """`x-ensured-by`: the fields that identify what is created."""
 
@@ -232,7 +231,7 @@ class Answers:
 
     @staticmethod
     def by_status(answers: Sequence[Answer]) -> list[Answer]:
-        """Those whose type differs from the last one's, which is read for every other status."""
+        """Those whose type differs from the last one's. The last one is read for every other status."""
         return [each for each in answers if each.type.annotation != answers[-1].type.annotation]
 
 
@@ -273,13 +272,13 @@ class Operation:
 
     method: str
     positional: tuple[Field, ...]
-    """`x-positional`: the fields of the body that the method also accepts by position, after those of the path."""
+    """`x-positional`: the fields of the body that the method also accepts by position, after the path's."""
     keywords: tuple[Field, ...]
     """The query and header parameters of the method, without those that the view around it supplies."""
     outcome: str
     """How the method returns a success: stream, page, data (without the envelope), whole or none."""
     result: Type
-    """What it returns: for a page the list of items, for a stream an event."""
+    """What it returns: the list of items of a page, an event of a stream."""
     wait: Wait | None = None
     asks: tuple[str, str] | None = None
     """`x-asks` of a response: the module and the name of the model that a method `question` returns."""

@@ -13,7 +13,7 @@ from specification import parse
 
 
 def parse_supported(document: Document) -> tuple[Api, Document, list[str]]:
-    """The plan of what is supported, the document of that, and a line for each operation left out, with the reason.
+    """The plan and the document of the supported part, and a line for each operation left out, with the reason.
 
     Raises:
         SpecificationError: Nothing is left, or a problem isn't in an operation or a schema.

@@ -182,7 +182,7 @@ def _discriminator(tags: dict[str, dict[str, list[str]]]) -> str:
 
 
 def _by_demands(models: dict[str, parsed.ModelProperty]) -> list[str]:
-    """Sort the models so that the first that fits is the right one: each requires something that no later one knows."""
+    """Sort the models: the first that fits is the right one, because it requires something that no later one knows."""
     rest, ordered = dict(models), []
     if not any(extra_of(model.data).get("x-read") for model in models.values()):
         return list(models)  # the caller says which one it is

@@ -59,7 +59,7 @@ def is_source(tools: object) -> TypeGuard[ToolSource]:
 
 
 def event_types(events: Iterable[str] | Unset | None) -> Any:
-    """Types of events, each once, with patterns replaced by what they match.
+    """Types of events, each once, with patterns replaced by the types they match.
 
     Raises:
         TypeError: `events` is one string.

@@ -1,4 +1,4 @@
-"""If something that doesn't exist is looked up or passed, the error says what was meant. The advice is only imported
+"""If something that doesn't exist is looked up or passed, the error suggests a replacement. The advice is only imported
 after such a mistake.
 """
 
@@ -202,7 +202,7 @@ else:
     class called:  # noqa: N801  # a decorator
         """A method that can't be taken for a property or a resource without an error that says so."""
 
-        __class__ = FunctionType  # so that `unittest.mock` knows that `self` isn't an argument
+        __class__ = FunctionType  # tells `unittest.mock` that `self` isn't an argument
 
         def __init__(self, method):
             self._method = advised_call(method)

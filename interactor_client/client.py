@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Client:
-    """Where to send requests, and with what; the httpx clients are created on first use.
+    """Where and how to send requests; the httpx clients are created on first use.
 
     Args:
         base_url: Base of every path.

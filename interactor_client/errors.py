@@ -21,7 +21,7 @@ class ApiError(Exception):
     """The server responded with an error status. Its body is in `content`.
 
     `code` and `message` come from the body, `{"error": {"code": ..., "message": ...}}` or without `error` around them;
-    None if it has none.
+    None if they're missing.
     """
 
     def __init__(self, status_code: int, headers: Headers, content: bytes) -> None:
@@ -42,7 +42,7 @@ class ApiError(Exception):
         code = f" {self.code:.100}" if self.code else ""
         message = f": {' '.join(self.message[:1000].split())}" if self.message else ""
         request_id = self.headers.get("x-request-id")
-        return f"the server answered {self.status_code}{code}{message}" + (
+        return f"the server responded with {self.status_code}{code}{message}" + (
             f" (request id {request_id})" if request_id else ""
         )
 

@@ -333,8 +333,7 @@ def _from_any_notation(text: str) -> datetime | None:
         with suppress(ValueError, OverflowError):
             return parser.isoparse(text)  # 24:00, and days of a year
     try:
-        # dateutil takes from `default` what a text doesn't say. Reading it with two defaults reveals a date that isn't
-        # complete.
+        # dateutil completes a date from `default`. Reading it with two defaults reveals a date that isn't complete.
         first, second = (
             parser.parse(text, default=datetime(year, month, day), tzinfos=_zone) for year, month, day in _DEFAULTS
         )

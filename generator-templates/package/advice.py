@@ -1,4 +1,4 @@
-"""Finds what was meant by a name, a keyword or a call that doesn't exist: through a table of hints or words with the
+"""Suggests a replacement for a name, a keyword or a call that doesn't exist: through a table of hints or words with the
 same meaning. Otherwise lists what exists.
 """
 

@@ -18,7 +18,7 @@ class File:
     Args:
         content: Bytes, or a file opened in binary mode.
         name: The filename that the server gets.
-        media_type: None for what the document says, or else what the name suggests.
+        media_type: None uses the document's, or else guesses from the name.
     """
 
     content: bytes | IO[bytes] = field(repr=False)

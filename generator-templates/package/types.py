@@ -196,7 +196,7 @@ class Sender(Protocol):
 
 
 class AsyncSender(Protocol):
-    """`Sender`, for the asynchronous resource classes."""
+    """The `Sender` of asynchronous resource classes."""
 
     async def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T: ...
 

@@ -187,7 +187,7 @@ def test_error_has_the_code_and_the_message_of_the_server(
         get_assistant.sync("asst_1", client=client)
     for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
         assert (error.code, error.message) == said
-        assert str(error) == f"the server answered 404{shown} (request id req_1)"
+        assert str(error) == f"the server responded with 404{shown} (request id req_1)"
 
 
 @pytest.mark.parametrize("status", [200, 201, 302, 400, 404, 422, 500, 520, 999])

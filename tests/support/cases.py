@@ -8,4 +8,4 @@ import pytest
 
 NIGHTLY = "INTERACTOR_EXAMPLES" in os.environ
 """Whether this is `make nightly`: tests that hunt for rare failures then use larger numbers."""
-nightly = pytest.mark.skipif(not NIGHTLY, reason="takes long for what hardly ever changes: `make nightly` runs it")
+nightly = pytest.mark.skipif(not NIGHTLY, reason="slow, and its subject hardly ever changes: `make nightly` runs it")

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from tests.support.scripted_server import Connection, Request, Server
 
 LOST = -1
-"""Nothing of the response arrives: the server has done what was requested, and the client can't know."""
+"""Nothing of the response arrives: the server has processed the request, and the client can't know."""
 
 HELD = b""
 """The request isn't passed on, and gets no response."""
@@ -68,7 +68,7 @@ class ChaosProxy(Server):
 
 
 class _Answers(threading.Thread):
-    """Passes on what the server sends. Where that is cut or ends, the connection of the client ends."""
+    """Forwards the server's bytes. Where they are cut or end, the client's connection ends."""
 
     def __init__(self, server: socket.socket, client: socket.socket, cuts: list[str]) -> None:
         super().__init__(daemon=True)

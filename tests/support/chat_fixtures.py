@@ -48,7 +48,7 @@ def expected() -> list[str]:
 
 @pytest.fixture
 def open_chat(browser: WebDriver, page: ChatPage, expected: list[str]) -> Iterator[Callable[..., Chat]]:
-    """Opens a chat in the current tab. At the end, the console must be empty, except for what is expected."""
+    """Opens a chat in the current tab. At the end, the console must be empty, except for expected messages."""
 
     def open_chat(path: str = "", **query: str) -> Chat:
         browser.get(f"{page.url}/{path}?{urlencode(query)}")

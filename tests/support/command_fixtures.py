@@ -52,7 +52,7 @@ def in_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
 def shown_by(
     in_sandbox: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., str]:
-    """Run a command in this process, which is much faster than starting one; returns its output."""
+    """Run a command in this process, much faster than in a new one; returns its output."""
 
     def run(*arguments: str, status: int = 0, **env: str) -> str:
         with monkeypatch.context() as patch:

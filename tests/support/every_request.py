@@ -15,7 +15,7 @@ from interactor_ext import AsyncInteractorClient, ToolSet
 from tests.support.contract import operations
 
 DEADLINE = 0.5
-"""In seconds, for the rows that have their own deadline."""
+"""In seconds. Only for rows that have their own deadline."""
 
 # The clients' own methods, besides the resources.
 SEND = {

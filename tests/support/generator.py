@@ -1,4 +1,4 @@
-"""The generator's Python, which has its own environment because it holds back packages that users get in newer
+"""The generator's Python. It has its own environment because it holds back packages that users get in newer
 versions."""
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The kinds of handlers that people write, for the applications of test_webhook_handler_kinds.py.
+"""The kinds of handlers that people write, in applications that test_webhook_handler_kinds.py runs.
 
 Each is registered for its own event type and writes one row in PostgreSQL. Handlers that can't work are refused.
 """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Page:
-    """The page in a browser; waits for what it is asked to find."""
+    """The page in a browser. `shows` and the actions wait for their element."""
 
     def __init__(self, browser: WebDriver, origin: str) -> None:
         self.browser = browser

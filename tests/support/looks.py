@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.npm import npm_package
 
-# What is wrong, and where. Of forced colors, which are the user's, a browser tells axe only some.
+# The problems and their places. A browser tells axe only some of the forced colors, so their contrast isn't checked.
 AXE = """
 const done = arguments[arguments.length - 1];
 const where = ({ nodes }) => nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`);

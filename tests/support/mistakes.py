@@ -86,7 +86,7 @@ def _made(mistake: str, sandbox: Sandbox) -> str:
         finally:
             if "async_user" in mistake:
                 gc.collect()  # otherwise its coroutine would warn outside of this block
-    raise AssertionError(f"{mistake} is no mistake")
+    raise AssertionError(f"{mistake} isn't a mistake")
 
 
 def _names(sandbox: Sandbox, folder: Path) -> dict[str, Any]:

@@ -89,8 +89,8 @@ def to_set(page: Path) -> frozenset[str]:
 def run_page(page: Path, folder: Path) -> None:
     """Run the blocks in their order, in one environment: each sees what earlier ones define.
 
-    A block with a title is written to that file in `folder`, where the others run and import it. A module that none of
-    them names is imported at the end.
+    A block with a title is written to that file in `folder`, where the others run and import it. A module that they
+    don't name is imported at the end.
     """
     names: dict[str, Any] = {"__name__": "__main__"}
     printed = io.StringIO()  # one for the page, because a block may set up what a later one prints to
@@ -133,7 +133,7 @@ def unnamed_modules(page: Path) -> Iterator[str]:
 
 
 def run_python(block: Block, names: dict[str, Any], printed: io.StringIO) -> None:
-    # With the name and the lines of the page, so that tracebacks point into it; without this file's `__future__`.
+    # With the page's name and line numbers, because tracebacks should point into it; without this file's `__future__`.
     code = compile("\n" * block.line + block.code, str(block.page), "exec", dont_inherit=True)
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         # What a block sets for itself (a context variable) must not reach what runs after the page.

@@ -42,11 +42,11 @@ class PostgresServer:
             command += ["-c", f"{name}={value}"]
         with (self._folder / "log").open("wb") as log:
             self._server = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder, **self._user)
-        eventually(self._answers, "PostgreSQL answers")
+        eventually(self._answers, "PostgreSQL responds")
 
     @contextmanager
     def pooler(self, prepared: int = 0) -> Iterator[str]:
-        """The dsn of a PgBouncer that gives each transaction one of two connections, in whatever state the last one
+        """The dsn of a PgBouncer that runs each transaction in one of two connections, in whatever state the last one
         left it."""
         program = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
         if program is None:
@@ -60,7 +60,7 @@ class PostgresServer:
         dsn = f"{self.dsn} port=6432"
         with subprocess.Popen([program, "-q", settings], stderr=subprocess.DEVNULL, **self._user) as process:
             try:
-                eventually(lambda: self._answers(dsn), "PgBouncer answers")
+                eventually(lambda: self._answers(dsn), "PgBouncer responds")
                 yield dsn
             finally:
                 process.terminate()
@@ -95,7 +95,7 @@ class PostgresServer:
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
         eventually(lambda: not _is_running(process), "the end of the process")
-        eventually(self._answers, "PostgreSQL answers again")
+        eventually(self._answers, "PostgreSQL responds again")
 
     def stop(self) -> None:
         server = self._running()

@@ -13,7 +13,7 @@ CONNECTED = b"HTTP/1.1 200 Connected\r\n\r\n"
 
 
 class Proxy(Server):
-    """Takes CONNECT for https and absolute URLs for http, and notes what it was asked for."""
+    """Accepts CONNECT for https and absolute URLs for http, and records the targets."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(tls)

@@ -46,8 +46,7 @@ def public_names() -> Iterator[tuple[str, str, Any]]:
 
 
 def public_members(cls: type) -> Iterator[tuple[str, Any]]:
-    """Methods and properties that a reader meets: also those of private base classes, but not those of other
-    libraries."""
+    """Methods and properties that a reader meets, including a private base class's, but not another library's."""
     for name in dir(cls):
         if name.startswith("_"):
             continue
@@ -79,7 +78,7 @@ def lines() -> list[str]:
 
 
 def called(value: Any) -> str:
-    """The signature, for the SDK's own classes too; for a property its type."""
+    """The signature of a function or one of the SDK's classes, or the type of a property."""
     if isinstance(value, property | cached_property):
         getter = value.fget if isinstance(value, property) else value.func
         return f": {inspect.signature(getter).return_annotation}"

@@ -32,7 +32,7 @@ def redis_on_port() -> Iterator[int]:
 
 @contextmanager
 def redis_cluster() -> Iterator[int]:
-    """The port of a one-node cluster, which has all slots."""
+    """The port of a one-node cluster with all slots."""
     port, bus = free_ports(2)
     with _running("--port", str(port), "--cluster-enabled", "yes", "--cluster-port", str(bus)) as socket:
         import redis
@@ -78,7 +78,7 @@ def _wait_until_it_answers(socket: str, server: subprocess.Popen[bytes], log: Pa
             try:
                 client.ping()
             except redis.ConnectionError:
-                assert time.monotonic() < deadline, "redis-server doesn't answer"
+                assert time.monotonic() < deadline, "redis-server doesn't respond"
                 time.sleep(0.01)
             else:
                 return

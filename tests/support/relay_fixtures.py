@@ -55,7 +55,7 @@ def emit(sandbox: Sandbox) -> Callable[..., None]:
 
 @pytest.fixture
 def new_instance(backend: InteractorClient) -> Callable[..., str]:
-    """Starts a workflow that asks for input and ends with it."""
+    """Starts a workflow that waits for input and ends with it."""
 
     def new_instance(namespace: str = "user_1", **context: Any) -> str:
         user = backend.namespace(namespace)

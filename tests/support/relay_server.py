@@ -156,7 +156,7 @@ class Events:
         raise AssertionError("the stream ended")
 
     def contents(self, count: int) -> list[str]:
-        """The contents of this many events, which are parts of replies."""
+        """The contents of this many events, all parts of replies."""
         return [self.next()["content"] for _ in range(count)]
 
     def until(self, event_type: str) -> list[dict[str, Any]]:

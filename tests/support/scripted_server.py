@@ -37,7 +37,7 @@ TOOL = {"id": "tool_1", "name": "look_up", "description": "Looks up.", "paramete
 
 
 class Request(NamedTuple):
-    """A request as it came. A chunked body includes the sizes."""
+    """A request as received. A chunked body includes the sizes."""
 
     method: str
     target: str
@@ -119,7 +119,7 @@ class Connection:
         self.socket.sendall(data)
 
     def chunk(self, data: bytes) -> None:
-        """Like `send`, for a head with `Transfer-Encoding: chunked`."""
+        """Like `send`, but for a head with `Transfer-Encoding: chunked`."""
         self.send(b"%x\r\n%s\r\n" % (len(data), data))
 
     def drip(self, byte: bytes) -> None:
@@ -198,7 +198,7 @@ class Server:
 
     def __exit__(self, *exc_info: object) -> None:
         self.closing.set()
-        # Closing alone wouldn't wake the thread that accepts.
+        # Just closing it wouldn't wake the thread that accepts.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._acceptor.join(60)
         self._listener.close()

@@ -25,15 +25,15 @@ from interactor_ext._engine.waiting.closer import closer
 from tests.support.scripted_server import settings_of
 
 STUCK = 60.0
-"""Seconds without a single call that ends, after which the process shows where it stands, and ends."""
+"""Seconds without a single call that ends, after which the process prints its stacks and exits."""
 
 
 class Stop(BaseException):
-    """As KeyboardInterrupt: no `except Exception` stops it."""
+    """Like KeyboardInterrupt: no `except Exception` stops it."""
 
 
 class SoftTimeLimit(Exception):
-    """As that of a task queue."""
+    """Like a task queue's."""
 
 
 class Overdue(TimeoutError):
@@ -78,7 +78,7 @@ def settings(url: str) -> dict[str, Any]:
 
 
 def seconds_of_a_call(url: str) -> float:
-    """About what one takes, its connection included: a handshake of TLS takes most of it."""
+    """The approximate duration of a call, its connection included. With https, it's mostly the TLS handshake."""
     return 0.006 if url.startswith("https") else 0.001_5
 
 
@@ -102,7 +102,7 @@ def sockets() -> int:
     """How many sockets this process has open; 0 where the system does not tell."""
     found = 0
     for name in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd") else ():
-        with contextlib.suppress(OSError):  # that of the listing itself
+        with contextlib.suppress(OSError):  # the descriptor of the listing itself
             found += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
     return found
 
@@ -120,7 +120,7 @@ def left_over() -> dict[str, int]:
 
 @contextlib.contextmanager
 def other_threads(work: Callable[[], object], count: int) -> Iterator[list[BaseException]]:
-    """They do the same beside the main thread, undisturbed; what they raise is in the list."""
+    """Threads that do the same work undisturbed, while the main thread is interrupted. Yields their errors."""
     errors: list[BaseException] = []
     over = threading.Event()
 
@@ -167,7 +167,7 @@ def interrupts_sync(url: str, calls: int, seed: int) -> dict[str, Any]:
 
 
 def interrupts_async(url: str, calls: int, seed: int) -> dict[str, Any]:
-    """Ctrl-C, which asyncio makes a cancellation of. What a handler raises amid its own code breaks asyncio itself."""
+    """Ctrl-C, because asyncio turns it into a cancellation. Other exceptions raised inside asyncio's code break it."""
     chance = random.Random(seed)
     signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     # Ignored where a shell started this in the background.

@@ -1,4 +1,4 @@
-"""A telemetry that records what it is told."""
+"""A telemetry that records its calls."""
 
 from __future__ import annotations
 

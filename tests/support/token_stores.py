@@ -41,7 +41,7 @@ def open_store(name: str, lock_expiry: float = 300) -> TokenStore:
 
 
 class RecordedStore(MemoryTokenStore):
-    """`saved` is what was saved, in order; `keys` what was loaded."""
+    """`saved` lists the saved tokens in order, `keys` the loaded keys."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A process that runs one tool call step by step, so that a test can kill it at any of them."""
+"""A process that runs one tool call step by step. A test can kill it at any of them."""
 
 from __future__ import annotations
 

@@ -64,6 +64,6 @@ def body_of(event: Any = "room.message.created", key: str = "idem_1", **changes:
 
 
 def delivery(event: str = "room.message.created", key: str = "idem_1", **changes: Any) -> tuple[bytes, dict[str, str]]:
-    """Body and headers, signed now, for a verifier with the real clock."""
+    """Body and headers, signed now: a verifier with the real clock accepts them."""
     body = body_of(event, key, **changes)
     return body, sign(body, SECRET, event=event)

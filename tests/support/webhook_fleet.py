@@ -100,7 +100,7 @@ class Fleet:
         deadline = time.monotonic() + PATIENCE
         while not done() or self._jobs:
             now = time.monotonic()
-            assert now < deadline, f"not done: {len(waiting)} jobs wait, answers {self.answers}"
+            assert now < deadline, f"not done: {len(waiting)} jobs wait, statuses {self.answers}"
             while waiting and self._idle and waiting[0][0] <= now:
                 self._give(self._idle.pop(), heapq.heappop(waiting)[2])
             for ready in wait(list(self._jobs), timeout=0.05):

@@ -111,8 +111,8 @@ class Stores:
 
 
 CONTRACTS: dict[str, dict[str, list[Any]]] = json.loads((FOLDER / "contracts.json").read_text())
-"""Calls of stores and of queues that remember what was handled for 300 s, with what each returns: a queue's `take` the
-key, the body and the number of the attempt. A number is of seconds that pass.
+"""Calls of stores and queues that remember handled events for 300 s, with their results. A queue's `take` returns the
+key, the body and the number of the attempt. A plain number lets this many seconds pass.
 """
 
 

@@ -123,7 +123,7 @@ def table() -> list[Delivery]:
     refused("stale, with an empty timestamp", "empty", timestamp="")
     refused("stale, with words for a timestamp", "words", timestamp="just now")
     refused("stale, with underscores in the timestamp", "underscores", timestamp="1_700_000_000")
-    refused("stale, with a timestamp that is no ASCII", "digits", timestamp="\u0661".encode() * 10)
+    refused("stale, with a timestamp that isn't ASCII", "digits", timestamp="\u0661".encode() * 10)
     body = expired("torn")
     row("stale by its second timestamp", body, [*signed(body), (TIMESTAMP, str(now - 8 * 86_400))], 401, "not_genuine")
     body = expired("replay", timestamp=timestamp(8 * 86_400))

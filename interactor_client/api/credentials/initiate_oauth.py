@@ -73,7 +73,7 @@ def sync(*, client: Client, body: InitiateOAuthRequest, x_namespace: str | Unset
         x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
     require_client(client)
@@ -103,7 +103,7 @@ async def asyncio(
         x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
     require_client(client)

@@ -99,7 +99,7 @@ def sync(
         x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
     require_client(client)
@@ -168,7 +168,7 @@ async def asyncio(
         x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
     require_client(client)

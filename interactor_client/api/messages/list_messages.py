@@ -98,7 +98,7 @@ def sync(
         x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
@@ -158,7 +158,7 @@ async def asyncio(
         x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """

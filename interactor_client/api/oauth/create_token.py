@@ -59,7 +59,7 @@ def sync(*, client: Client, body: CreateTokenRequest) -> AccessTokenResponse:
     requests a minute are allowed. Requesting a scope that the client was not granted gets 403.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
     require_client(client)
@@ -79,7 +79,7 @@ async def asyncio(*, client: Client, body: CreateTokenRequest) -> AccessTokenRes
     requests a minute are allowed. Requesting a scope that the client was not granted gets 403.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
     require_client(client)

@@ -52,7 +52,7 @@ def sync(*, client: Client) -> JsonWebKeySet:
     names an unknown `kid`, fetch the set again before you refuse the token.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
     require_client(client)
@@ -72,7 +72,7 @@ async def asyncio(*, client: Client) -> JsonWebKeySet:
     names an unknown `kid`, fetch the set again before you refuse the token.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
     require_client(client)

@@ -58,7 +58,7 @@ def sync(*, client: Client, body: RevokeTokenRequest) -> None:
     succeeds, as RFC 7009 requires.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
     require_client(client)
@@ -78,7 +78,7 @@ async def asyncio(*, client: Client, body: RevokeTokenRequest) -> None:
     succeeds, as RFC 7009 requires.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
     require_client(client)

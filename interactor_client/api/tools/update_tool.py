@@ -70,7 +70,7 @@ def sync(tool_id: str, *, client: Client, body: UpdateToolRequest, x_namespace: 
         x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
@@ -100,7 +100,7 @@ async def asyncio(
         x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """

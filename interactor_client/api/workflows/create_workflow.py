@@ -71,7 +71,7 @@ def sync(*, client: Client, body: CreateWorkflowRequest, x_namespace: str | Unse
         x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
     require_client(client)
@@ -98,7 +98,7 @@ async def asyncio(*, client: Client, body: CreateWorkflowRequest, x_namespace: s
         x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
-        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        ApiError: The server responded with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
     require_client(client)
