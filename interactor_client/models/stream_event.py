@@ -21,7 +21,7 @@ StreamEvent = (
     | StreamErrorEvent
     | UnknownEvent
 )
-"""The models of the family `StreamEvent`, those of types that are not listed included."""
+"""The models of the family `StreamEvent`, including types that aren't listed."""
 
 __all__ = [
     "StreamEvent",

@@ -37,7 +37,7 @@ WebhookEvent = (
     | WorkflowInstanceCancelledEvent
     | UnknownWebhookEvent
 )
-"""The models of the family `WebhookEvent`, those of types that are not listed included."""
+"""The models of the family `WebhookEvent`, including types that aren't listed."""
 
 __all__ = [
     "WebhookEvent",
