@@ -35,18 +35,24 @@ class StaticFile(NamedTuple):
     """Whether the name says which version it is."""
 
 
-@cache
 def static_file(name: str) -> StaticFile | None:
     """Return a script or module. For the hash of another version, that's the current script: pages survive an
     upgrade.
     """
     match = _SCRIPT.fullmatch(name)
     if match is not None and (known := _HASHES.get(match[1])) is not None:
-        file = _SCRIPTS / f"{match[1]}.js"
-        bodies = {encoding: Path(f"{file}{suffix}").read_bytes() for encoding, suffix in _SUFFIXES.items()}
-        return StaticFile(bodies, known, match[2] == known)
-    if name not in _NAMES:
-        return None
+        return StaticFile(_script(match[1]), known, match[2] == known)
+    return _module(name) if name in _NAMES else None
+
+
+# Only files are cached by name: anybody can ask for any number of hashes.
+@cache
+def _script(name: str) -> Mapping[str, bytes]:
+    return {encoding: (_SCRIPTS / f"{name}.js{suffix}").read_bytes() for encoding, suffix in _SUFFIXES.items()}
+
+
+@cache
+def _module(name: str) -> StaticFile:
     body = (_MODULES / name).read_bytes()
     return StaticFile({"identity": body}, blake2b(body, digest_size=12).hexdigest(), is_forever=False)
 

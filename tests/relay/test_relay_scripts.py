@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,17 @@ def test_script_is_cached_for_good_only_under_its_own_hash(relay: RelayServer, n
         answer = page.get(f"/static/{name}")
     assert answer.headers["cache-control"] == cached
     assert answer.content == (BUILT / "interactor-chat.js").read_bytes()
+
+
+def test_requests_for_other_hashes_fill_no_memory(relay: RelayServer) -> None:
+    with relay.page(None) as page:
+        tracemalloc.start()
+        try:
+            for number in range(100):
+                assert page.get(f"/static/interactor-chat.{number:012x}.js").status_code == 200
+            assert tracemalloc.get_traced_memory()[0] < 2_000_000
+        finally:
+            tracemalloc.stop()
 
 
 @pytest.mark.parametrize(("name", "most"), [("interactor-chat", 24_000), ("interactor-rooms", 5_000)])
