@@ -112,6 +112,21 @@ def test_rooms_are_opened_started_renamed_and_searched_by_keyboard(
 
 
 @pytest.mark.full
+def test_chat_has_no_input_until_a_conversation_is_started(
+    open_chat: Callable[..., Chat], sandbox: Sandbox, browser: WebDriver
+) -> None:
+    with sandbox.client(namespace=NAMESPACE) as user:
+        bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Be brief.")
+    chat = open_chat("rooms", assistant=bot.id)
+    eventually(browser, lambda: browser.execute_script(LISTED, ".empty") == ["No conversations yet"])
+    shown = "return [...root.querySelectorAll('textarea, button, [part=status]')].map((each) => each.checkVisibility())"
+    assert {*chat.run(shown)} == {False}
+    chat.tab_to("New conversation")
+    chat.press(ENTER)
+    eventually(browser, lambda: chat.focused == "Message")
+
+
+@pytest.mark.full
 def test_rooms_list_says_what_failed_and_shows_nothing_to_who_is_signed_out(
     open_chat: Callable[..., Chat], sandbox: Sandbox, assistant: str, browser: WebDriver, expected: list[str]
 ) -> None:

@@ -242,6 +242,7 @@ export class InteractorChatElement extends Base {
     }
     for (const event of PAGE_EVENTS) addEventListener(event, this.#onPage);
     this.#reopen();
+    this.#draw();
   }
 
   disconnectedCallback() {
@@ -260,6 +261,8 @@ export class InteractorChatElement extends Base {
   };
 
   attributeChangedCallback() {
+    // At once: whoever opens a room may then focus its input.
+    this.#nodes.composer.hidden = !this.room;
     this.#reopen();
     this.#drawAnew();
   }
@@ -518,11 +521,12 @@ export class InteractorChatElement extends Base {
 
   /** @param {boolean} hasNone no message */
   #drawFrame(hasNone) {
-    const { log, status, scroller, empty, earlier, newest, composer, label, input, send, stop } = this.#nodes;
+    const { log, status, scroller, empty, earlier, newest, label, input, send, stop } = this.#nodes;
     const session = this.#session;
     const texts = this.#texts;
     const connection = session?.status ?? "closed";
     const silence = session?.silence ?? 0;
+    status.hidden = !session;
     status.dataset.status = silence ? "waiting" : connection;
     setText(status, silence ? filled(texts.silent, { seconds: String(silence) }) : texts.statuses[connection]);
     const isNews = connection !== this.#lastStatus && connection !== "connecting";
@@ -539,7 +543,6 @@ export class InteractorChatElement extends Base {
     setText(earlier, texts.earlier);
     earlier.hidden = !session?.hasEarlier;
     earlier.setAttribute("aria-disabled", String(session?.isLoadingEarlier === true));
-    composer.hidden = !this.room;
     const isEmpty = this.room !== "" && hasNone && !session?.hasEarlier;
     empty.hidden = !isEmpty || Boolean(session?.error);
     setText(empty, session && !session.isLoaded ? texts.loading : texts.empty);
@@ -708,7 +711,7 @@ function build(root) {
   const input = element("textarea", { id: "input", part: "input", rows: "1", enterkeyhint: "send", autocomplete: "off" });
   const stop = element("button", { type: "button", part: "button stop", hidden: "" });
   const send = element("button", { type: "submit", class: "primary", part: "button send" });
-  const composer = element("form", { class: "composer", part: "composer" }, label, input, stop, send);
+  const composer = element("form", { class: "composer", part: "composer", hidden: "" }, label, input, stop, send);
   const bottom = element("div", { class: "bottom" }, newest, problem, composer);
   const announcer = element("div", { class: "unseen", role: "status" });
   const alert = element("div", { class: "unseen", role: "alert" });
