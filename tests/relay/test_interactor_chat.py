@@ -200,6 +200,7 @@ def test_message_that_failed_is_sent_again_or_edited(
     chat.tab_to("Edit")
     chat.press(ENTER)
     chat.shows(".failure span")
+    chat.shows_messages("First", "Bot here. You said: First")
     assert chat.focused == "Message"
     chat.press(" thoughts")
     chat.press_with_shift(ENTER)
