@@ -255,10 +255,10 @@ export class InteractorRoomsElement extends Base {
     return answer;
   }
 
-  /** The newest first. */
+  /** The newest first; of the same millisecond, the one that the list has last. */
   #shown() {
     const query = this.#query;
-    const rooms = [...this.#rooms.values()].filter((room) => this.#nameOf(room).toLocaleLowerCase().includes(query));
+    const rooms = [...this.#rooms.values()].reverse().filter((room) => this.#nameOf(room).toLocaleLowerCase().includes(query));
     return rooms.sort((one, other) => (other.created_at ?? "").localeCompare(one.created_at ?? ""));
   }
 
