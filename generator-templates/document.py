@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.error import MarkedYAMLError
@@ -69,15 +70,17 @@ class Document:
                 part = part.get(step) if isinstance(part, dict) else None
         return part
 
-    def resolve(self, part: Any) -> Any:
-        """Return what `part` refers to, through any number of references; None if that doesn't exist."""
+    def resolve(self, part: Any, pointer: str = "") -> tuple[Any, str]:
+        """Return what the part at `pointer` refers to, through any number of references, and the pointer to that; None
+        if it doesn't exist."""
         seen = set()
         while isinstance(part, dict) and isinstance(part.get("$ref"), str):
             if part["$ref"] in seen or not part["$ref"].startswith("#"):
-                return None
+                return None, pointer
             seen.add(part["$ref"])
-            part = self.at(part["$ref"][1:])
-        return part
+            pointer = unquote(part["$ref"][1:])
+            part = self.at(pointer)
+        return part, pointer
 
     def error(self, problems: Iterable[Problem]) -> SpecificationError:
         """Make an error with a line for each problem."""

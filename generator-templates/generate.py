@@ -29,9 +29,9 @@ TEMPLATES = Path(__file__).resolve().parent
 ROOT = TEMPLATES.parent
 SPECIFICATION = ROOT / "openapi.yaml"
 TYPES = ROOT / "interactor_ext" / "relay" / "static" / "interactor-types.d.ts"
-# Isolated and without a cache: the text of the package must not depend on the folder it is written to.
 # In each package: the files that the generator wrote, and may delete.
 MANIFEST = ".generated"
+# Isolated and without a cache: the text of the package must not depend on the folder it is written to.
 RUFF = ("--isolated", "--no-cache", "--target-version=py311", "--line-length=120", "--quiet")
 LINT = (
     "check",

@@ -12,18 +12,6 @@ from document import Document, Problem, below, steps
 
 STATUS = re.compile("default|[1-5](XX|[0-9][0-9])")
 TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
-# Without a default, the keys of these maps are names, but in `responses` they are statuses.
-_REFERABLE = {
-    "Schema",
-    "Response",
-    "Parameter",
-    "Example",
-    "RequestBody",
-    "Header",
-    "SecurityScheme",
-    "Link",
-    "Callback",
-}
 
 
 class Keyword(NamedTuple):
@@ -40,8 +28,9 @@ def _table() -> dict[str, dict[str, Keyword]]:
     keywords: dict[str, Keyword] = {}
     for line in Path(__file__).with_name("keywords.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith(" "):
-            name, verdict, kind, *note = line.split(None, 3)
-            keywords[name] = Keyword(verdict, kind, *note or [""])
+            row, _, note = line.partition(": ")
+            verdict, kind, *names = row.split()
+            keywords |= dict.fromkeys(names, Keyword(verdict, kind, note))
         elif not line.startswith("#"):
             keywords = table.setdefault(line, {})
     return table
@@ -49,6 +38,7 @@ def _table() -> dict[str, dict[str, Keyword]]:
 
 TABLE = _table()
 """By object type, its keywords."""
+_REFERABLE = {each.type.strip("{}") for each in TABLE["Components"].values()}
 _DIALECTS = ("https://spec.openapis.org/oas/3.1/dialect/base", "https://json-schema.org/draft/2020-12/schema")
 _EXTENSIONS = sorted({name for keywords in TABLE.values() for name in keywords if name.startswith("x-")})
 
@@ -91,7 +81,7 @@ class _Walk:
             return
         elif not isinstance(part, dict):
             yield Problem(pointer, "Must be an object.")
-        elif "$ref" in part and (kind in _REFERABLE or kind == "PathItem"):
+        elif "$ref" in part and kind in _REFERABLE:
             yield from self._reference(kind, part, pointer)
         else:
             yield from self._object(kind, part, pointer)
@@ -100,7 +90,7 @@ class _Walk:
         target = part["$ref"]
         if not isinstance(target, str) or not target.startswith("#/"):
             yield Problem(pointer, f"{target!r} is outside the document. Bundle the document into one file.")
-        elif self._document.resolve(part) is None:
+        elif self._document.resolve(part)[0] is None:
             names = list((self._document.at(target[1:].rpartition("/")[0]) or {}) if "/" in target[2:] else ())
             yield Problem(pointer, f"{target!r} refers to nothing.{_suggestion(steps(target[1:])[-1], names)}")
         beside = {key: value for key, value in part.items() if key != "$ref"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from keyword import iskeyword
 from typing import Any
@@ -14,12 +14,7 @@ from openapi_python_client.parser import properties as parsed
 from openapi_python_client.strings import PythonIdentifier
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from openapi_python_client.strings import safe_for_docstring as in_docstring
-from plan import (
-    Enumeration,
-    Family,
-    Field,
-    Model,
-)
+from plan import Enumeration, Family, Field, Model
 from value_types import (
     RefusedError,
     extra_of,
@@ -141,11 +136,15 @@ def enumeration_of(enum: Any) -> Enumeration:
     )
 
 
-def families_of(models: Iterable[tuple[parsed.ModelProperty, Model]]) -> Iterator[Family]:
+def families_of(models: Iterable[tuple[parsed.ModelProperty, Model]], class_names: set[str]) -> tuple[Family, ...]:
     families: dict[str, dict[str, Model]] = {}
     for each, model in models:
         if family := extra_of(each.data).get("x-event-family"):
+            if family in class_names:
+                raise RefusedError(place_of(each), f"The family {family!r} has the name of a model.")
             constant = next(iter(tags_of(each).values()), [""])[0]
             families.setdefault(family, {})[constant] = model
-    for name, members in families.items():
-        yield Family(name=quoted(name), module=PythonIdentifier(name, ""), models=members)
+    return tuple(
+        Family(name=quoted(name), module=PythonIdentifier(name, ""), models=members)
+        for name, members in families.items()
+    )

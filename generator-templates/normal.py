@@ -11,8 +11,7 @@ discriminator), `x-media` (the media type of a body or response as written) and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
-from urllib.parse import unquote
+from typing import Any, NamedTuple
 
 from document import Document, Json, Problem, below, steps
 from keywords import TABLE
@@ -34,15 +33,23 @@ _OF_ONE_SCHEMA = {
 }
 
 
-def normal(document: Document) -> tuple[Json, list[Problem]]:
-    """The document in its normal form, and what can't be carried into code."""
+class Normal(NamedTuple):
+    """A document in its normal form."""
+
+    data: Json
+    operations: dict[str, Json]
+    """By the name that the parser makes of their ids."""
+    problems: list[Problem]
+    """What can't be carried into code."""
+
+
+def normal(document: Document) -> Normal:
     made = _Normal(document)
-    return made.document(), made.problems
+    return Normal(made.document(), made.operations, made.problems)
 
 
 class _Normal:
     def __init__(self, document: Document) -> None:
-        self._raw = document.data
         self._source = document
         self._modules: set[str] = set()
         self._names: dict[str, str] = {}
@@ -50,21 +57,21 @@ class _Normal:
         self._schemas: Json = {}
         self._begun: set[str] = set()
         self._tags: dict[str, dict[str, list[str]]] = {}
+        self.operations: dict[str, Json] = {}
         self.problems: list[Problem] = []
 
     def document(self) -> Json:
-        components = self._raw.get("components") or {}
-        for key in components.get("schemas") or {}:
+        written = self._source.data
+        for key in self._source.at(COMPONENT) or {}:
             self._name(below(COMPONENT, key), key)
-        for key in components.get("schemas") or {}:
+        for key in self._source.at(COMPONENT) or {}:
             self._component(below(COMPONENT, key))
-        paths = {path: self._item(path, item) for path, item in self._raw["paths"].items() if path[:2] != "x-"}
+        paths = {path: self._item(path, item) for path, item in written["paths"].items() if path[:2] != "x-"}
         self._break_circles()
         for name, tags in self._tags.items():
             self._schemas[name]["x-tags"] = tags
-        for item in paths.values():
-            self._mark_read([item[method].get("responses") for method in METHODS if method in item])
-        return {**self._raw, "paths": paths, "components": {"schemas": self._schemas}}
+        self._mark_read([each["responses"] for each in self.operations.values()])
+        return {**written, "paths": paths, "components": {"schemas": self._schemas}}
 
     def _mark_read(self, waiting: list[Any]) -> None:
         """Notes in `x-read` which schemas are received."""
@@ -95,48 +102,46 @@ class _Normal:
         self._names[pointer] = name
         return name
 
-    # References
-
-    def _resolved(self, part: Any, pointer: str) -> tuple[Any, str]:
-        """What a part refers to, and the pointer to it."""
-        while isinstance(part, dict) and isinstance(part.get("$ref"), str):
-            pointer = unquote(part["$ref"].removeprefix("#"))
-            part = self._source.at(pointer)
-        return part, pointer
-
     # Operations
 
     def _item(self, path: str, written: Json) -> Json:
-        item, pointer = self._resolved(written, below("/paths", path))
+        item, pointer = self._source.resolve(written, below("/paths", path))
         common = list(self._parameters(item, pointer))
-        operations = {}
-        for method in METHODS:
-            if method in item:
-                operations[method] = self._operation(path, method, item[method], below(pointer, method), common)
-        return {**{key: value for key, value in item.items() if key[:2] == "x-" or key == "servers"}, **operations}
+        return {
+            method: self._operation(path, method, {"servers": item.get("servers"), **item[method]}, pointer, common)
+            for method in METHODS
+            if method in item
+        }
 
     def _parameters(self, part: Json, pointer: str) -> Iterator[tuple[Json, str]]:
         for index, each in enumerate(part.get("parameters") or ()):
-            yield self._resolved(each, f"{pointer}/parameters/{index}")
+            yield self._source.resolve(each, f"{pointer}/parameters/{index}")
 
-    def _operation(self, path: str, method: str, operation: Json, pointer: str, common: list[tuple[Json, str]]) -> Json:
+    def _operation(self, path: str, method: str, operation: Json, item: str, common: list[tuple[Json, str]]) -> Json:
+        pointer, place = below(item, method), below(below("/paths", path), method)
         words = path.replace("{", "").replace("}", "").strip("/").replace("/", "_")
         name = str(PythonIdentifier(operation.get("operationId") or f"{method}_{words}", "field_"))
+        if name in self.operations:
+            text = f"Two operations have the Python name {name!r}: the other is {self.operations[name]['x-at']}."
+            at = below(place, "operationId") if "operationId" in operation else place
+            self.problems.append(Problem(at, text))
         own = list(self._parameters(operation, pointer))
         here = {(each["name"], each["in"]) for each, _ in own}
         taken = own + [(each, at) for each, at in common if (each["name"], each["in"]) not in here]
         result = {
             **_carried("Operation", operation),
             "parameters": [self._parameter(each, name, at) for each, at in taken],
+            "x-at": place,
         }
         if "requestBody" in operation:
-            body, at = self._resolved(operation["requestBody"], f"{pointer}/requestBody")
+            body, at = self._source.resolve(operation["requestBody"], f"{pointer}/requestBody")
             result["requestBody"] = self._content(body, name, "body", at, BODIES)
         result["responses"] = {
             status: self._response(each, name, status, below(f"{pointer}/responses", status))
-            for status, each in operation["responses"].items()
+            for status, each in operation.get("responses", {}).items()
             if status[:2] != "x-"
         }
+        self.operations[name] = result
         return result
 
     def _parameter(self, parameter: Json, operation: str, pointer: str) -> Json:
@@ -163,7 +168,7 @@ class _Normal:
         }
 
     def _response(self, written: Json, operation: str, status: str, pointer: str) -> Json:
-        response, pointer = self._resolved(written, pointer)
+        response, pointer = self._source.resolve(written, pointer)
         shared = steps(pointer)[2] if pointer.startswith("/components/") else operation
         name = f"response_{status}" if shared == operation else "response"
         return self._content(response, shared, name, pointer, ANSWERS)
@@ -249,12 +254,12 @@ class _Normal:
 
     def _narrows(self, beside: Json, reference: str) -> bool:
         """Whether the keywords next to a reference only add rules for the known properties of its schema."""
-        target = self._resolved({"$ref": reference}, "")[0]
+        target = self._source.resolve({"$ref": reference}, "")[0]
         known = target.get("properties", {}).keys() if isinstance(target, dict) else ()
         return _is_rule({**beside, "properties": {}}) and all(key in known for key in beside.get("properties", ()))
 
     def _use(self, reference: str, about: Json) -> Json:
-        _, pointer = self._resolved({"$ref": reference}, "")
+        _, pointer = self._source.resolve({"$ref": reference}, "")
         if pointer not in self._names:
             target = [each for each in steps(pointer) if each not in ("properties", "schema", "items", "components")]
             placed = self._schema(self._source.at(pointer), "", "_".join(target[-2:]), pointer)
@@ -289,9 +294,10 @@ class _Normal:
             result["items"] = self._schema(schema.get("items") or {}, parent, f"{name}_item", f"{pointer}/items")
         for key in ("anyOf", "oneOf"):
             if key in schema:
+                titles = [each.get("title") if isinstance(each, dict) else None for each in schema[key]]
                 result[key] = [
-                    self._schema(each, parent, f"{name}_{_title(each) or f'type_{index}'}", f"{pointer}/{key}/{index}")
-                    for index, each in enumerate(schema[key])
+                    self._schema(each, parent, f"{name}_{title or f'type_{index}'}", f"{pointer}/{key}/{index}")
+                    for index, (each, title) in enumerate(zip(schema[key], titles, strict=True))
                 ]
                 self._tag(schema, schema[key], result[key], pointer)
         return result
@@ -303,7 +309,7 @@ class _Normal:
         marks: Json = {}
         for part in (schema, *schema.get("allOf", ())):
             if "$ref" in part:
-                target = self._marked(self._resolved(part, "")[0])
+                target = self._marked(self._source.resolve(part, "")[0])
                 marks |= {
                     key: target[key] for key in ("format", "readOnly", "writeOnly", "deprecated") if key in target
                 }
@@ -361,11 +367,9 @@ class _Normal:
             if "properties" in rest:
                 rest = _placed(rest, pointer)
                 about = {each: rest.pop(each) for each in [*rest] if each in _ANNOTATIONS}
-                return {
-                    **about,
-                    key: [{"allOf": [rest, each]} for each in variants],
-                    **{each: schema[each] for each in ("discriminator",) if each in schema},
-                }
+                if "discriminator" in schema:
+                    about["discriminator"] = schema["discriminator"]
+                return {**about, key: [{"allOf": [rest, each]} for each in variants]}
         return schema
 
     def _merged(self, schema: Json, pointer: str, seen: tuple[str, ...]) -> Json:
@@ -377,7 +381,7 @@ class _Normal:
         parts.append(({key: value for key, value in schema.items() if key not in ("$ref", "allOf")}, pointer))
         result: Json = {}
         for each, place in parts:
-            resolved, at = self._resolved(each, place)
+            resolved, at = self._source.resolve(each, place)
             if not isinstance(each, dict):
                 continue
             if "$ref" in each and at in seen:
@@ -411,15 +415,10 @@ class _Normal:
                 case "enum":
                     result[key] = [each for each in first if each in second]
                 case "additionalProperties":
-                    result[key] = (
-                        first
-                        if second is True
-                        else second
-                        if first is True or False in (first, second)
-                        else {"allOf": [first, second]}
-                    )
-                    if False in (first, second):
-                        result[key] = False
+                    if isinstance(first, dict) and isinstance(second, dict):
+                        result[key] = {"allOf": [first, second]}
+                    else:
+                        result[key] = False if False in (first, second) else second if first is True else first
                 case "type":
                     result[key] = _type_of_both(first, second)
                     if not result[key]:
@@ -517,10 +516,6 @@ def _references_of(variant: Any) -> list[str]:
         if "$ref" in variant
         else [ref for each in variant.get("allOf", ()) for ref in _references_of(each)]
     )
-
-
-def _title(schema: Any) -> str:
-    return schema.get("title", "") if isinstance(schema, dict) else ""
 
 
 def _extensions(schema: Json) -> set[str]:

@@ -6,62 +6,22 @@ from dataclasses import replace
 from keyword import iskeyword
 from typing import Any
 
-from document import Document, Json, Problem, below
+from document import Json, below
 from models import as_written, field_of, first_twice
-from normal import METHODS
 from openapi_python_client.parser import properties as parsed
 from openapi_python_client.parser.bodies import Body as ParsedBody
-from openapi_python_client.parser.openapi import Endpoint, generate_operation_id
+from openapi_python_client.parser.openapi import Endpoint
 from openapi_python_client.parser.responses import Response
-from openapi_python_client.schema.untrusted_string import UntrustedString
 from openapi_python_client.strings import ClassName, PythonIdentifier, in_f_string_literal
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from openapi_python_client.strings import safe_for_docstring as in_docstring
-from plan import (
-    Answer,
-    Answers,
-    Body,
-    Field,
-    Operation,
-    Type,
-    Wait,
-    imports_of,
-)
+from plan import Answer, Answers, Body, Field, Operation, Type, Wait, imports_of
 from value_types import RefusedError, canonical, extra_of, holds_binary, kind_of, properties_of, type_of
 
 # Keywords that methods have in addition to the document's.
 _OF_PAGES = {"prefetch", "on_invalid"}
 _OF_STREAMS = {"last_event_id", "max_reconnects", "on_reconnect", "on_invalid"}
 _OF_WAITS = {"until", "timeout"}
-
-
-def operations_as_written(document: Document, problems: list[Problem]) -> dict[str, Json]:
-    """The operations by the name that the parser makes of their ids, with the parameters of their paths.
-
-    Notes in `x-at` and `x-parameters` where each is, and its parameters by their places and names.
-    """
-    written: dict[str, Json] = {}
-    for path, item in document.data["paths"].items():
-        for method in METHODS:
-            if (operation := item.get(method)) is None:
-                continue
-            at = below(below("/paths", path), method)
-            id_ = operation.get("operationId")
-            name = str(
-                PythonIdentifier(id_, "field_")
-                if id_
-                else generate_operation_id(path=UntrustedString(path), method=method, prefix="field_")
-            )
-            if name in written:
-                text = f"Two operations have the Python name {name!r}: the other is {written[name]['x-at']}."
-                problems.append(Problem(below(at, "operationId") if id_ else at, text))
-            listed = [
-                document.resolve(each) for each in (*item.get("parameters", ()), *operation.get("parameters", ()))
-            ]
-            parameters = {(each["in"], each["name"]): each for each in listed if {"in", "name"} <= each.keys()}
-            servers = operation.get("servers") or item.get("servers") or []
-            written[name] = {**operation, "x-at": at, "x-parameters": parameters, "x-servers": servers}
-    return written
 
 
 def method_name(endpoint: Endpoint) -> str:
@@ -77,7 +37,6 @@ def method_name(endpoint: Endpoint) -> str:
 
 def operation_of(endpoint: Endpoint, method: str, written: Json) -> Operation:
     successes = _successes(endpoint)
-    servers = [server for each in successes if (server := extra_of(each.data).get("x-server"))]
     family = _event_family(written["x-at"], successes)
     answers = (
         Answers(successes=(), errors=(), optional=False) if family else _answers(endpoint, successes, written["x-at"])
@@ -127,7 +86,7 @@ def operation_of(endpoint: Endpoint, method: str, written: Json) -> Operation:
         http_method=endpoint.method.upper(),
         path=path,
         url=in_f_string_literal(_server_of(written)) + url if path_fields else quoted(_server_of(written)) + url,
-        server=quoted(servers[-1] if servers else "core"),
+        server=quoted(_mark(successes, "x-server") or "core"),
         summary=in_docstring(endpoint.summary or endpoint.name.replace("_", " ").capitalize()),
         description=in_docstring(endpoint.description),
         deprecated=bool(written.get("deprecated")),
@@ -151,9 +110,9 @@ def operation_of(endpoint: Endpoint, method: str, written: Json) -> Operation:
 def _server_of(written: Json) -> str:
     """Return the URL of an operation with its own server; "" for the client's base URL."""
     responses = (written.get("responses") or {}).values()
-    if not written["x-servers"] or any("x-server" in each for each in responses):
+    if not written.get("servers") or any("x-server" in each for each in responses):
         return ""
-    server = written["x-servers"][0]
+    server = written["servers"][0]
     url = str(server.get("url", ""))
     for name, variable in (server.get("variables") or {}).items():
         url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
@@ -163,7 +122,8 @@ def _server_of(written: Json) -> str:
 
 
 def _parameter(prop: Any, place: str, written: Json) -> Field:
-    parameter = written["x-parameters"][place, str(prop.name.get_untrusted_value())]
+    name = str(prop.name.get_untrusted_value())
+    parameter = next(each for each in written["parameters"] if (each["in"], each["name"]) == (place, name))
     schema = parameter.get("schema") or {}
     field = field_of(prop, {"$ref": "", **parameter, "x-default": schema.get("x-default")}, sent=True)
     return replace(
@@ -214,9 +174,14 @@ def _positional(written: Json, body: Body | None) -> tuple[Field, ...]:
     return tuple(fields[name] for name in names)
 
 
+def _mark(successes: list[Response], keyword: str) -> Any:
+    """Return the value of the first success that has the keyword; None if none does."""
+    return next((found for each in successes if (found := extra_of(each.data).get(keyword))), None)
+
+
 def _wait(successes: list[Response], data: Type | None) -> Wait | None:
     """`x-wait` of the success whose `status` it waits for."""
-    about = next((each for response in successes if (each := extra_of(response.data).get("x-wait"))), None)
+    about = _mark(successes, "x-wait")
     if about is None or data is None:
         return None
     status = f"{data.annotation}Status"
@@ -225,7 +190,7 @@ def _wait(successes: list[Response], data: Type | None) -> Wait | None:
 
 
 def _asks(successes: list[Response]) -> tuple[str, str] | None:
-    model = next((each for response in successes if (each := extra_of(response.data).get("x-asks"))), None)
+    model = _mark(successes, "x-asks")
     return None if model is None else (str(PythonIdentifier(model, "")), str(ClassName(model, "")))
 
 
@@ -308,17 +273,13 @@ def _body(body: ParsedBody, taken: set[str], written: Json) -> Body:
     encoding = next(iter(written["requestBody"]["content"].values())).get("encoding") or {}
     types = {name: each["contentType"] for name, each in encoding.items() if "contentType" in each}
     part_types = {name: each for name, each in types.items() if not {*each} & {*"*,"}}
+    whole = Body(field=field, argument=argument, media_type=header, model=None, fields=(field,), part_types=part_types)
     if not isinstance(body.prop, parsed.ModelProperty) or field.type.kind != "model":
-        return Body(
-            field=field, argument=argument, media_type=header, model=None, fields=(field,), part_types=part_types
-        )
+        return whole
     model = canonical(body.prop)
     fields = [_keyword(each, model) for each in properties_of(model)]
-    return Body(
-        field=field,
-        argument=argument,
-        media_type=header,
-        part_types=part_types,
+    return replace(
+        whole,
         model=(str(model.class_info.module_name), str(model.class_info.name)),
         fields=tuple(
             replace(each, attribute=each.name, name=f"{each.name}_body") if each.name in taken else each

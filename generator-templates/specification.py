@@ -9,7 +9,7 @@ from typing import Any
 from document import Document, Json, Problem, below
 from keywords import problems as problems_of_keywords
 from models import enumeration_of, families_of, model_of
-from normal import normal
+from normal import Normal, normal
 from openapi_python_client import schema as oai
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser.errors import GeneratorError, ParseError
@@ -17,10 +17,10 @@ from openapi_python_client.parser.openapi import Endpoint, GeneratorData
 from openapi_python_client.strings import ClassName, PythonIdentifier
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from openapi_python_client.strings import safe_for_docstring as in_docstring
-from operations import method_name, operation_of, operations_as_written
+from operations import method_name, operation_of
 from plan import Api, Operation, Tag
 from pydantic import ValidationError
-from value_types import MODELS, RefusedError, extra_of, place_of
+from value_types import MODELS, RefusedError, extra_of
 
 
 def parse(document: Document, *, own: bool = False) -> Api:
@@ -31,20 +31,20 @@ def parse(document: Document, *, own: bool = False) -> Api:
     """
     if problems := problems_of_keywords(document, own=own):
         raise document.error(problems)
-    simple, problems = normal(document)
-    if problems:
-        raise document.error(problems)
+    simple = normal(document)
+    if simple.problems:
+        raise document.error(simple.problems)
     return _Plan(document, simple).api()
 
 
 class _Plan:
     """The plan of a document, and what can't be carried into code."""
 
-    def __init__(self, document: Document, simple: Json) -> None:
+    def __init__(self, document: Document, simple: Normal) -> None:
         self._document = document
-        self._simple = simple
+        self._simple = simple.data
+        self._written = simple.operations
         self._problems: list[Problem] = []
-        self._written = operations_as_written(Document(document.path, "", simple), self._problems)
         settings = ConfigFile(literal_enums=True)
         self._prefix = settings.field_prefix
         self._data = self._parsed(
@@ -72,14 +72,10 @@ class _Plan:
         ensured = {each.result.annotation for each in operations if each.body and each.body.ensured_by}
         methods = {operation.id: f"{tag.name}.{operation.method}" for tag in tags for operation in tag.operations}
         models = tuple(filter(None, (self._kept(model_of, each, ensured) for each in data.models)))
-        families = tuple(families_of(zip(data.models, models, strict=True))) if len(models) == len(data.models) else ()
-        for family in families:
-            if family.name in class_names:
-                at = place_of(
-                    next(each for each in data.models if extra_of(each.data).get("x-event-family") == family.name)
-                )
-                self._problems.append(Problem(at, f"The family {family.name!r} has the name of a model."))
-        if self._problems:
+        families = (
+            None if self._problems else self._kept(families_of, zip(data.models, models, strict=True), class_names)
+        )
+        if families is None:
             raise self._document.error(self._problems)
         by_id = {
             quoted(each["operationId"]): methods[name] for name, each in self._written.items() if "operationId" in each

@@ -42,34 +42,36 @@ def _without(document: Document, error: SpecificationError) -> tuple[Json, list[
     rest = [place for place in uses if place not in reasons]
     paths: Json = {}
     for path, method in rest:
-        item = document.resolve(document.data["paths"][path])
+        item, _ = document.resolve(document.data["paths"][path])
         kept = paths.setdefault(path, {key: each for key, each in item.items() if key not in METHODS})
         kept[method] = item[method]
     used = set().union(*(uses[place] for place in rest))
     components = {
-        kind: {name: each for name, each in some.items() if f"components/{kind}/{name}" in used}
+        kind: {
+            name: each
+            for name, each in some.items()
+            if kind == "securitySchemes" or f"components/{kind}/{name}" in used
+        }
         for kind, some in document.data.get("components", {}).items()
-        if kind != "securitySchemes"
     }
-    kept_schemes = {key: each for key, each in document.data.get("components", {}).items() if key == "securitySchemes"}
     lines = [
         f"{method.upper()} {path}: line {document.line(problem.pointer)}: {problem.pointer}: {problem.text}"
         for (path, method), problem in reasons.items()
     ]
     # Webhooks are documentation, and may use schemas that are left out.
     rest_of_it = {key: each for key, each in document.data.items() if key != "webhooks"}
-    return {**rest_of_it, "paths": paths, "components": {**components, **kept_schemes}}, lines
+    return {**rest_of_it, "paths": paths, "components": components}, lines
 
 
 def _operations(document: Document) -> Iterator[tuple[str, str]]:
     for path, written in document.data["paths"].items():
-        item = document.resolve(written)
+        item, _ = document.resolve(written)
         yield from ((path, method) for method in METHODS if isinstance(item, dict) and method in item)
 
 
 def _uses(document: Document, path: str, method: str) -> Iterator[str]:
     """The components that an operation uses, itself or through others."""
-    item = document.resolve(document.data["paths"][path])
+    item, _ = document.resolve(document.data["paths"][path])
     waiting: list[Any] = [item[method], item.get("parameters")]
     seen = set()
     while waiting:

@@ -11,11 +11,7 @@ from typing import Any
 from document import Problem
 from openapi_python_client.parser import properties as parsed
 from openapi_python_client.strings import in_double_quote_literal as quoted
-from plan import (
-    Objects,
-    Type,
-    Variants,
-)
+from plan import Objects, Type, Variants
 
 _KINDS: dict[type, str] = {
     parsed.AnyProperty: "any",

@@ -33,22 +33,21 @@ OWN = ROOT / "openapi.yaml"
 ANIMAL = {"id": 1, "name": "Rex"}
 
 
-LINES = [line for line in (TEMPLATES / "keywords.txt").read_text().splitlines() if not line.startswith("#")]
-
-
-def table() -> Iterator[tuple[str, str, str, str]]:
-    """Object type, keyword, what becomes of it, type of its value."""
+def table() -> Iterator[tuple[str, str, str, str, str]]:
+    """Object type, keyword, what becomes of it, type of its value, note."""
     kind = ""
-    for line in LINES:
+    for line in (TEMPLATES / "keywords.txt").read_text().splitlines():
         if line.startswith(" "):
-            keyword, verdict, value, *_ = line.split(None, 3)
-            yield kind, keyword, verdict, value
-        else:
+            row, _, note = line.partition(": ")
+            verdict, value, *keywords = row.split()
+            for keyword in keywords:
+                yield kind, keyword, verdict, value, note
+        elif not line.startswith("#"):
             kind = line
 
 
 TABLE = list(table())
-TYPES = {(kind, keyword): value for kind, keyword, _, value in TABLE}
+TYPES = {(kind, keyword): value for kind, keyword, _, value, _ in TABLE}
 
 
 def used(kind: str, part: Any) -> Iterator[tuple[str, str]]:
@@ -302,8 +301,8 @@ def test_package_passes_strict_type_checks(zoo: Zoo, tmp_path: Path) -> None:
 def test_every_keyword_is_checked_or_in_a_document() -> None:
     documents = [yaml.load(path.read_text(), yaml.CSafeLoader) for path in (WHOLE, OWN)]
     in_documents = {each for document in documents for each in used("OpenAPI", document)}
-    assert {(kind, keyword) for kind, keyword, verdict, _ in TABLE if verdict != "refused"} - in_documents == set()
-    carried = {f"{kind}.{keyword}" for kind, keyword, verdict, _ in TABLE if verdict == "carried"}
+    assert {(kind, keyword) for kind, keyword, verdict, *_ in TABLE if verdict != "refused"} - in_documents == set()
+    carried = {f"{kind}.{keyword}" for kind, keyword, verdict, *_ in TABLE if verdict == "carried"}
     of_our_own = {each for each in carried if ".x-" in each}  # test_generated_resources.py and others show these
     assert carried - of_our_own <= {each for keywords in CHECKS for each in keywords.split()}
 
@@ -328,19 +327,18 @@ for pointer, keyword in json.load(sys.stdin):
 
 
 def test_refused_keyword_is_named_with_its_pointer_and_the_reason() -> None:
-    rows = [(kind, keyword) for kind, keyword, verdict, _ in TABLE if verdict == "refused"]
+    rows = [(kind, keyword, note) for kind, keyword, verdict, _, note in TABLE if verdict == "refused"]
     run = subprocess.run(
         [generator.PYTHON, "-c", REFUSALS, str(WHOLE)],
-        input=json.dumps([(PLACES[kind], keyword) for kind, keyword in rows]),
+        input=json.dumps([(PLACES[kind], keyword) for kind, keyword, _ in rows]),
         env={**os.environ, "PYTHONPATH": str(TEMPLATES)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    notes = [line.split(None, 3)[3] for line in LINES if line.split()[1:2] == ["refused"]]
     found = [json.loads(line) for line in run.stdout.splitlines()]
-    for (kind, keyword), note, problems in zip(rows, notes, found, strict=True):
+    for (kind, keyword, note), problems in zip(rows, found, strict=True):
         assert [f"{PLACES[kind]}/{keyword}", f"{keyword!r} is not supported: {note}."] in problems
 
 
