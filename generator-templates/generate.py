@@ -54,8 +54,7 @@ def generate(document: Document, package: Path, *, own: bool, skip: bool = False
         api = parse(document, own=own)
     files = render(api, left_out)
     for name, content in files.items():
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-        (package / name).write_text(content, encoding="utf-8")
+        write(package / name, content)
     # ruff leaves unused imports in an __init__.py.
     inits = [path.rename(path.with_name("_resources.py")) for path in (package / "api").glob("*/__init__.py")]
     for arguments in (LINT, FORMAT):
@@ -135,21 +134,23 @@ def differences(old: dict[str, str], new: dict[str, str]) -> list[str]:
     return lines
 
 
-def update(package: Path, old: dict[str, str], new: dict[str, str]) -> None:
+def write(path: Path, text: str) -> None:
     """Only write what changed, because a process may be using the package."""
-    for name in new:
-        if old.get(name) != new[name]:
-            (package / name).parent.mkdir(parents=True, exist_ok=True)
-            (package / name).write_text(new[name], encoding="utf-8")
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def update(package: Path, old: dict[str, str], new: dict[str, str]) -> None:
+    for name, text in new.items():
+        write(package / name, text)
     for name in old.keys() - new.keys():
         (package / name).unlink()
     for folder in {Path(name).parent for name in old} - {Path(name).parent for name in new}:
         shutil.rmtree(package / folder / "__pycache__", ignore_errors=True)
         if not any((package / folder).iterdir()):
             (package / folder).rmdir()
-    listed = "".join(f"{name}\n" for name in sorted(new))
-    if not (package / MANIFEST).exists() or (package / MANIFEST).read_text(encoding="utf-8") != listed:
-        (package / MANIFEST).write_text(listed, encoding="utf-8")
+    write(package / MANIFEST, "".join(f"{name}\n" for name in sorted(new)))
 
 
 def main() -> int:
@@ -190,9 +191,8 @@ def main() -> int:
         new_types = browser_types(document.data)
     if not arguments.check:
         update(package, old, new)
-        if new_types != old_types:
-            TYPES.parent.mkdir(parents=True, exist_ok=True)
-            TYPES.write_text(new_types, encoding="utf-8")
+        if own:
+            write(TYPES, new_types)
         return 0
     difference = differences({**old, TYPES.name: old_types}, {**new, TYPES.name: new_types})
     sys.stdout.writelines(difference)

@@ -23,6 +23,7 @@ from value_types import (
     place_of,
     properties_of,
     tags_of,
+    taking_files,
     type_of,
     values_of,
 )
@@ -109,16 +110,15 @@ def first_twice(fields: Iterable[Field]) -> str:
 def _model_field(prop: Any, model: parsed.ModelProperty, is_request: bool) -> Field:
     written = as_written(prop, model)
     field = field_of(prop, written, sent=is_request)
-    if holds_binary(field.type) and extra_of(model.data).get("x-multipart"):
-        field = replace(field, type=replace(field.type, annotation=field.type.annotation.replace("bytes", "File")))
-    elif holds_binary(field.type):
+    extra = extra_of(model.data)
+    if holds_binary(field.type) and not extra.get("x-multipart"):
         at = written.get("x-at") or place_of(model)
         raise RefusedError(at, f"Binary data within JSON is not supported: {model.class_info.name}.{field.key}.")
-    extra = extra_of(model.data)
     absent = {key: repr(value) for key, value in (extra.get("x-absent") or {}).items()}
     marked = written.get("format") == "password" or field.write_only
     return replace(
         field,
+        type=taking_files(field.type),
         absent=absent.get(prop.name, ""),
         secret=marked or prop.name in (extra.get("x-secret") or ()) or prop.python_name in _SECRETS,
         numeric_string=bool(written.get("x-numeric-string")),

@@ -3,9 +3,10 @@
 Afterwards each `$ref` names a schema of the components, `allOf` is merged, objects and enums are components whose
 classes and modules have different names, and each `content` has the one media type that the client uses.
 
-Notes for specification.py are extensions: `x-at` (the JSON pointer of a schema), `x-properties` (its properties as
-written, with the marks of the referenced schemas), `x-default`, `x-tags` (for a variant of a union, the values of the
-discriminator), `x-media` (the media type of a body or response as written) and `x-content` (the same of a parameter).
+Notes for the modules after it are extensions: `x-at` (the JSON pointer of a schema or an operation), `x-properties`
+(the properties of a schema as written, with the marks of the referenced schemas), `x-default`, `x-tags` (for a variant of a
+union, the values of the discriminator), `x-read` (it is received), `x-multipart` (it is sent so), `x-media` (the media
+type of a body or response as written) and `x-content` (the same of a parameter).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _ANNOTATIONS = {
     *("writeOnly", "xml", "x-at", "x-default", "x-renamed-from"),
 }
 # Only the server checks them.
-_RULES = _ANNOTATIONS | {"required"} | {name for name, each in TABLE["Schema"].items() if each.verdict == "server"}
+_RULES = {"required"} | {name for name, each in TABLE["Schema"].items() if each.verdict == "server"}
 # What another schema says of itself only.
 _OF_ONE_SCHEMA = {
     *("title", "description", "discriminator", "example", "examples"),
@@ -74,7 +75,6 @@ class _Normal:
         return {**written, "paths": paths, "components": {"schemas": self._schemas}}
 
     def _mark_read(self, waiting: list[Any]) -> None:
-        """Notes in `x-read` which schemas are received."""
         while waiting:
             part = waiting.pop()
             if isinstance(part, list):
@@ -149,11 +149,8 @@ class _Normal:
         place, schema, more = f"{pointer}/schema", parameter.get("schema"), {}
         if content := parameter.get("content"):
             media = next(iter(content))
-            place, schema, more = (
-                below(f"{pointer}/content", media) + "/schema",
-                content[media].get("schema"),
-                {"x-content": media},
-            )
+            place, schema = below(f"{pointer}/content", media) + "/schema", content[media].get("schema")
+            more = {"x-content": media}
             if kind_of(media) != "json":
                 self.problems.append(
                     Problem(f"{pointer}/content", f"The media type {media!r} of a parameter is not supported.")
@@ -219,15 +216,12 @@ class _Normal:
             beside = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
             parts = [*([{"$ref": schema["$ref"]}] if "$ref" in schema else []), *(schema.get("allOf") or ())]
             if "$ref" in schema and "allOf" not in schema and self._narrows(beside, schema["$ref"]):
-                parts, beside = (
-                    parts[:1],
-                    {key: beside[key] for key in beside if key in _ANNOTATIONS or key[:2] == "x-"},
-                )
+                beside = {key: beside[key] for key in beside if _is_annotation(key)}
             only = [each for each in parts if isinstance(each, dict) and not each.keys() <= _ANNOTATIONS]
             about: Json = {}
             for each in (*(each for each in parts if isinstance(each, dict) and each not in only), beside):
                 about |= each
-            if len(only) == 1 and only[0].keys() == {"$ref"} and about.keys() <= _ANNOTATIONS | _extensions(about):
+            if len(only) == 1 and only[0].keys() == {"$ref"} and all(map(_is_annotation, about)):
                 return self._use(only[0]["$ref"], about)
             schema = self._merged(schema, pointer, ())
         nullable = schema.get("nullable") is True
@@ -259,19 +253,12 @@ class _Normal:
         return _is_rule({**beside, "properties": {}}) and all(key in known for key in beside.get("properties", ()))
 
     def _use(self, reference: str, about: Json) -> Json:
-        _, pointer = self._source.resolve({"$ref": reference}, "")
-        if pointer not in self._names:
-            target = [each for each in steps(pointer) if each not in ("properties", "schema", "items", "components")]
-            placed = self._schema(self._source.at(pointer), "", "_".join(target[-2:]), pointer)
-        else:
-            placed = _reference(self._names[pointer])
+        target, pointer = self._source.resolve({"$ref": reference})
+        words = [each for each in steps(pointer) if each not in ("properties", "schema", "items", "components")]
+        placed = self._schema(target, "", "_".join(words[-2:]), pointer)
         if about.pop("nullable", False) is True:
             return {"anyOf": [placed, {"type": "null"}], **_annotations(about)}
-        return (
-            {"allOf": [placed], **_annotations(about)}
-            if about and "$ref" in placed
-            else {**placed, **_annotations(about)}
-        )
+        return {**({"allOf": [placed]} if about and "$ref" in placed else placed), **_annotations(about)}
 
     def _parts(self, schema: Json, parent: str, name: str, pointer: str) -> Json:
         result = _carried("Schema", schema)
@@ -466,18 +453,15 @@ _READ_AS = {
 }
 
 
+_LINES = {f"application/{each}" for each in ("x-ndjson", "ndjson", "jsonl", "json-seq", "x-jsonlines")}
+
+
 def kind_of(media_type: str) -> str:
     """json, events, lines, bytes, text, multipart or form."""
     bare = media_type.partition(";")[0].strip().lower()
     if bare in ("application/json", "text/json", "*/*", "application/*") or bare.endswith("+json"):
         return "json"
-    if bare in (
-        "application/x-ndjson",
-        "application/ndjson",
-        "application/jsonl",
-        "application/json-seq",
-        "application/x-jsonlines",
-    ):
+    if bare in _LINES:
         return "lines"
     if bare in ("application/xml", "application/text") or bare.endswith("+xml") or bare.startswith("text/"):
         return "events" if bare == "text/event-stream" else "text"
@@ -518,12 +502,12 @@ def _references_of(variant: Any) -> list[str]:
     )
 
 
-def _extensions(schema: Json) -> set[str]:
-    return {key for key in schema if key[:2] == "x-"}
+def _is_annotation(key: str) -> bool:
+    return key in _ANNOTATIONS or key[:2] == "x-"
 
 
 def _annotations(schema: Json) -> Json:
-    return {key: schema[key] for key in schema if key in _ANNOTATIONS - {"title", "nullable"} or key[:2] == "x-"}
+    return {key: schema[key] for key in schema if _is_annotation(key) and key not in ("title", "nullable")}
 
 
 def _is_rule(schema: Any) -> bool:
@@ -531,9 +515,9 @@ def _is_rule(schema: Any) -> bool:
     if isinstance(schema, bool):
         return True
     parts = [*schema.get("properties", {}).values(), schema.get("additionalProperties", False)]
-    return schema.keys() <= _RULES | {"properties", "additionalProperties"} | _extensions(schema) and all(
-        each is False or _is_rule(each) or each.keys() == {"type"} for each in parts
-    )
+    return all(
+        key in _RULES or _is_annotation(key) or key in ("properties", "additionalProperties") for key in schema
+    ) and all(each is False or _is_rule(each) or each.keys() == {"type"} for each in parts)
 
 
 def _enumerated(schema: Json) -> Json:

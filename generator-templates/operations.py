@@ -16,7 +16,7 @@ from openapi_python_client.strings import ClassName, PythonIdentifier, in_f_stri
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from openapi_python_client.strings import safe_for_docstring as in_docstring
 from plan import Answer, Answers, Body, Field, Operation, Type, Wait, imports_of
-from value_types import RefusedError, canonical, extra_of, holds_binary, kind_of, properties_of, type_of
+from value_types import RefusedError, canonical, extra_of, holds_binary, properties_of, taking_files, type_of
 
 # Keywords that methods have in addition to the document's.
 _OF_PAGES = {"prefetch", "on_invalid"}
@@ -41,7 +41,6 @@ def operation_of(endpoint: Endpoint, method: str, written: Json) -> Operation:
     answers = (
         Answers(successes=(), errors=(), optional=False) if family else _answers(endpoint, successes, written["x-at"])
     )
-    path, url = _path(endpoint, written)
     path_fields, query, header, cookies = (
         tuple(_parameter(each, place, written) for each in listed)
         for place, listed in (
@@ -51,6 +50,7 @@ def operation_of(endpoint: Endpoint, method: str, written: Json) -> Operation:
             ("cookie", endpoint.cookie_parameters),
         )
     )
+    path, url = _path(endpoint, path_fields)
     data = _envelope_data(successes)
     is_page = data is not None and data.kind == "list" and {"page", "per_page"} <= {each.key for each in query}
     wait = _wait(successes, data)
@@ -249,17 +249,15 @@ def _envelope_data(successes: list[Response]) -> Type | None:
     return type_of(data) if data and data.required and not fields.keys() - {"meta"} else None
 
 
-def _path(endpoint: Endpoint, written: Json) -> tuple[str, str]:
+def _path(endpoint: Endpoint, fields: tuple[Field, ...]) -> tuple[str, str]:
     """Return the path with its parameters' names, in which the parser puts the Python names, and its f-string."""
     raw = endpoint.path.get_untrusted_value()
     path, url = quoted(raw), in_f_string_literal(raw)
-    for parameter in endpoint.path_parameters:
-        key = quoted(parameter.name)
-        path = path.replace(f"{{{parameter.python_name}}}", f"{{{key}}}")
-        name = _parameter(parameter, "path", written).name
-        value = name if kind_of(parameter) == "str" else f"as_text('{key}', {name})"
-        url = url.replace(f"{{{{{parameter.python_name}}}}}", f"{{path_segment('{key}', {value})}}")
-    return path, url if endpoint.path_parameters else path
+    for parameter, field in zip(endpoint.path_parameters, fields, strict=True):
+        path = path.replace(f"{{{parameter.python_name}}}", f"{{{field.key}}}")
+        value = field.name if field.type.kind == "str" else f"as_text('{field.key}', {field.name})"
+        url = url.replace(f"{{{{{parameter.python_name}}}}}", f"{{path_segment('{field.key}', {value})}}")
+    return path, url if fields else path
 
 
 def _body(body: ParsedBody, taken: set[str], written: Json) -> Body:
@@ -297,8 +295,7 @@ def _ensured_by(names: str | list[str]) -> tuple[str, ...]:
 def _keyword(prop: Any, model: parsed.ModelProperty) -> Field:
     """Turn a field of a body into a keyword of the method."""
     field = field_of(prop, as_written(prop, model), sent=True)
-    if holds_binary(field.type):
-        field = replace(field, type=replace(field.type, annotation=field.type.annotation.replace("bytes", "File")))
+    field = replace(field, type=taking_files(field.type))
     accepts = as_written(prop, model).get("x-accepts")
     if accepts is None:
         return field

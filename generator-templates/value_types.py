@@ -6,6 +6,7 @@ Only this module, models.py, operations.py and specification.py import the parse
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from document import Problem
@@ -209,6 +210,11 @@ def tags_of(model: parsed.ModelProperty) -> dict[str, list[str]]:
         elif isinstance(prop, parsed.LiteralEnumProperty) and prop.value_type is str:
             tags.setdefault(quoted(prop.name), [quoted(each) for each in sorted(map(str, prop.values))])
     return tags
+
+
+def taking_files(of: Type) -> Type:
+    """Return the type of a value of a form, where binary data is a file."""
+    return replace(of, annotation=of.annotation.replace("bytes", "File")) if holds_binary(of) else of
 
 
 def holds_binary(of: Type | None) -> bool:
