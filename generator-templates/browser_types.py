@@ -11,14 +11,6 @@ ROOTS = ("StreamEvent", "MessageListResponse", "MessageResponse", "WorkflowInsta
 # The relay doesn't pass it on, because a page doesn't need the names of tenants.
 WITHHELD = {"namespace"}
 HEADER = "// Generated from openapi.yaml by `make generate`. Do not edit.\n"
-PRIMITIVES = {
-    "string": "string",
-    "integer": "number",
-    "number": "number",
-    "boolean": "boolean",
-    "null": "null",
-    "unknown": "unknown",
-}
 WIDTH = 120
 
 Schema = dict[str, Any]
@@ -107,7 +99,7 @@ def _of_kind(kind: str, schema: Schema, schemas: dict[str, Schema]) -> str:
     if kind == "object":
         return "Record<string, unknown>"
     if kind != "array":
-        return PRIMITIVES[kind]
+        return "number" if kind == "integer" else kind
     item = _type(schema["items"], schemas)
     return f"({item})[]" if " " in item else f"{item}[]"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from keyword import iskeyword
+from pathlib import Path
 from typing import Any
 
 from document import Json
@@ -32,10 +34,8 @@ from value_types import (
 # generated code itself uses around a field need it.
 _RESERVED = {
     *("self", "bool", "datetime", "dict", "float", "int", "list", "str", "cls", "to_dict", "from_dict", "httpx"),
-    *("additional_properties", "left_out", "outcome", "redacted", "names_only", "is_given", "to_json", "number_in"),
-    *("client", "decode", "raise_decode_error", "path_segment", "query_text", "in_query", "as_text", "in_cookie"),
-    *("says_nothing", "as_received", "as_object", "as_bool", "as_const", "as_date", "as_datetime", "as_dict"),
-    *("as_int", "as_list", "as_number", "as_str", "require_client"),
+    *("additional_properties", "client", "left_out", "outcome", "require_client"),
+    *re.findall(r"^def ([a-z]\w*)", Path(__file__).with_name("package").joinpath("wire.py").read_text("utf-8"), re.M),
 }
 
 # Fields with these names are secrets, whatever their schema says.

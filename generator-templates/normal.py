@@ -217,10 +217,10 @@ class _Normal:
             parts = [*([{"$ref": schema["$ref"]}] if "$ref" in schema else []), *(schema.get("allOf") or ())]
             if "$ref" in schema and "allOf" not in schema and self._narrows(beside, schema["$ref"]):
                 beside = {key: beside[key] for key in beside if _is_annotation(key)}
-            only = [each for each in parts if isinstance(each, dict) and not each.keys() <= _ANNOTATIONS]
-            about: Json = {}
-            for each in (*(each for each in parts if isinstance(each, dict) and each not in only), beside):
-                about |= each
+            parts = [each for each in parts if isinstance(each, dict)]
+            only = [each for each in parts if not each.keys() <= _ANNOTATIONS]
+            said = [*(each for each in parts if each not in only), beside]
+            about = {key: value for each in said for key, value in each.items()}
             if len(only) == 1 and only[0].keys() == {"$ref"} and all(map(_is_annotation, about)):
                 return self._use(only[0]["$ref"], about)
             schema = self._merged(schema, pointer, ())

@@ -346,6 +346,12 @@ class Api:
     enums: tuple[Enumeration, ...]
     families: tuple[Family, ...]
 
+    @property
+    def classes(self) -> list[tuple[str, str]]:
+        """What the package of the models exports, each with its module."""
+        known = [(f"Known{each.name}", each.module) for each in self.enums]
+        return sorted([*known, *((each.name, each.module) for each in (*self.models, *self.enums, *self.families))])
+
 
 def imports_of(typed: Iterable[Field | Answer]) -> Imports:
     return frozenset().union(*(each.type.imports for each in typed))

@@ -45,13 +45,11 @@ class _Plan:
         self._simple = simple.data
         self._written = simple.operations
         self._problems: list[Problem] = []
-        settings = ConfigFile(literal_enums=True)
-        self._prefix = settings.field_prefix
-        self._data = self._parsed(
-            Config.from_sources(settings, MetaType.NONE, Path(), "utf-8", overwrite=False, output_path=None)
-        )
+        self._data = self._parsed()
 
-    def _parsed(self, config: Config) -> GeneratorData:
+    def _parsed(self) -> GeneratorData:
+        settings = ConfigFile(literal_enums=True)
+        config = Config.from_sources(settings, MetaType.NONE, Path(), "utf-8", overwrite=False, output_path=None)
         data = GeneratorData.from_dict(self._simple, config=config)
         if isinstance(data, GeneratorError):
             raise self._document.error(_misfits(self._document, self._simple) or [Problem("", _explained(data))])
@@ -94,7 +92,7 @@ class _Plan:
     def _tags(self, class_names: set[str]) -> Iterator[Tag]:
         about = {PythonIdentifier(tag["name"], "tag"): tag for tag in self._simple.get("tags") or ()}
         for tag, collection in self._data.endpoint_collections_by_tag.items():
-            name = str(ClassName(tag, self._prefix))
+            name = str(ClassName(tag, "field_"))
             yield Tag(
                 name=tag,
                 class_name=f"{name}Resource" if {name, f"Async{name}"} & class_names else name,
