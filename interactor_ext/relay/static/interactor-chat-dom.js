@@ -36,7 +36,7 @@ export function fragmentOf(nodes) {
 }
 
 /**
- * @param {string} kind the part and the class that it has beside `button`
+ * @param {string} kind its part and class, in addition to `button`
  * @param {(event: Event) => void} onClick
  */
 export function button(kind, onClick) {
@@ -90,6 +90,14 @@ export function setText(node, text) {
   const child = node.firstChild;
   if (child instanceof Text && node.lastChild === child) setData(child, text);
   else if (node.textContent !== text) node.textContent = text;
+}
+
+/**
+ * @param {string} text
+ * @param {Record<string, string>} values for the names in braces
+ */
+export function filled(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Pixels: whoever scrolls down to here has reached the end, though words arrive meanwhile. */
+/** In pixels. Words may arrive while the reader scrolls down, so this near counts as the end. */
 const NEAR_END = 40;
 
 /**

@@ -337,7 +337,7 @@ export class ChatSession {
     this.#changed();
     const oldest = this.history[0]?.id;
     try {
-      // A page may hold nothing for a browser. A gap may have emptied the list meanwhile.
+      // A page may hold nothing for a browser. A gap may have emptied the list since.
       while (this.hasEarlier && this.history[0]?.id === oldest) {
         const number = Math.floor((this.history.length + this.#unseen) / PER_PAGE) + 1;
         const page = await this.#page(number);

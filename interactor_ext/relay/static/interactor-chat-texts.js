@@ -112,11 +112,3 @@ export function errorText(texts, error) {
   const { code, status, message = "" } = /** @type {any} */ (error) ?? {};
   return texts.errors[code ?? CODES[status] ?? "NETWORK"] ?? message;
 }
-
-/**
- * @param {string} text
- * @param {Record<string, string>} values for the names in braces
- */
-export function filled(text, values) {
-  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-}

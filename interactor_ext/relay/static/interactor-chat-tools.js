@@ -6,8 +6,8 @@
  * @typedef {import("./interactor-chat-session.js").ChatToolCall} ToolCall
  */
 
-import { element, setText, showEach } from "./interactor-chat-dom.js";
-import { errorText, filled } from "./interactor-chat-texts.js";
+import { element, filled, setText, showEach } from "./interactor-chat-dom.js";
+import { errorText } from "./interactor-chat-texts.js";
 
 /** @type {Record<string, string>} */
 const MARKS = { pending: "…", completed: "✓", failed: "✕" };

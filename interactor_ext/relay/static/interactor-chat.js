@@ -8,14 +8,14 @@
  * @typedef {import("./interactor-chat-session.js").ChatToolCall} ToolCall
  */
 
-import { attempt, button, copyText, element, setText, showEach } from "./interactor-chat-dom.js";
+import { attempt, button, copyText, element, filled, setText, showEach } from "./interactor-chat-dom.js";
 import { FollowedEnd } from "./interactor-chat-end.js";
 import { presentationForm } from "./interactor-chat-form.js";
 import { MessageList } from "./interactor-chat-messages.js";
 import { ChatSession } from "./interactor-chat-session.js";
 import { spoken } from "./interactor-chat-spoken.js";
 import { styles } from "./interactor-chat-styles.js";
-import { TEXTS, completed, errorText, filled } from "./interactor-chat-texts.js";
+import { TEXTS, completed, errorText } from "./interactor-chat-texts.js";
 
 export { TEXTS };
 

@@ -1,4 +1,4 @@
-/** What the elements of the package have in common: a text of its own amid what a page sets, colors, controls. */
+/** What the elements of the package share: colors, controls, and a text that the styles of a page leave as it is. */
 
 export const hostStyles = `
 /* What an element inherits from the page would change its words or break its lines; a direction and the size may. */

@@ -5,7 +5,7 @@
  * @typedef {{id: string, name?: string, created_at?: string}} Room as the relay sends it
  */
 
-import { element, setText, showEach } from "./interactor-chat-dom.js";
+import { element, filled, setText, showEach } from "./interactor-chat-dom.js";
 import { styles } from "./interactor-rooms-styles.js";
 
 /** @type {Readonly<Texts>} */
@@ -348,14 +348,6 @@ export class InteractorRoomsElement extends Base {
     event.preventDefault();
     next.focus();
   }
-}
-
-/**
- * @param {string} text
- * @param {Record<string, string>} values for the names in braces
- */
-function filled(text, values) {
-  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
 /** @param {ShadowRoot} root */

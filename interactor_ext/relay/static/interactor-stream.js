@@ -166,7 +166,7 @@ class Seen {
  * @param {number} count
  */
 function remember(counts, id, count) {
-  counts.delete(id); // the newest stands last
+  counts.delete(id); // the newest is last
   counts.set(id, count);
   if (counts.size > REMEMBERED_IDS) counts.delete(/** @type {string} */ (counts.keys().next().value));
 }
