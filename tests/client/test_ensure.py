@@ -158,6 +158,7 @@ async def test_workflow_is_found_by_its_name_and_never_changed(mode: str, sandbo
             with pytest.raises(ConfigurationError, match="The workflow 'Approval' differs in its states, which can't"):
                 await workflows.ensure(**{**about, "states": states})
         older = await workflows.create(**{**about, "name": "Twice"})
+        sandbox.clock.advance(1)
         await workflows.create(**{**about, "name": "Twice"})
         assert (await workflows.ensure(**{**about, "name": "Twice"})).id == older.id
 

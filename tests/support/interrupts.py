@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import linecache
 import sys
 from collections.abc import Callable, Iterator
@@ -58,6 +59,7 @@ def _interrupted(run: Callable[[], object], number: int, within: tuple[str, ...]
         return trace
 
     before = sys.gettrace()
+    gc.disable()  # what an earlier test has left could be collected, and interrupted, in the run
     sys.settrace(trace_call)
     try:
         run()
@@ -65,4 +67,5 @@ def _interrupted(run: Callable[[], object], number: int, within: tuple[str, ...]
         return True
     finally:
         sys.settrace(before)
+        gc.enable()
     return seen >= number
