@@ -223,7 +223,7 @@ TWINS = {"close": "aclose", "__enter__": "__aenter__", "__exit__": "__aexit__"}
 
 def public(cls: type) -> dict[str, Any]:
     names = {name for name in dir(cls) if not name.startswith("_") or name in TWINS or name in TWINS.values()}
-    # What raises where it is looked up stands in for a name of the twin.
+    # `hasattr` leaves out attributes that raise an error, which names the method of the other client.
     return {name: inspect.getattr_static(cls, name) for name in names if hasattr(cls, name)}
 
 

@@ -32,7 +32,7 @@ def test_question_is_edited_and_asked_again_and_the_earlier_answer_is_folded(
     chat.tab_to("Answer to the earlier wording")
     chat.press(ENTER)
     chat.shows_messages(asked[0], "Bot here. You said: Where is order 1", *asked[1:])
-    # What was emptied is no edited question.
+    # A message that was emptied and typed anew is a new question, not an edited one.
     chat.tab_to("Edit")
     chat.press(ENTER)
     chat.run("root.querySelector('#input').select()")
