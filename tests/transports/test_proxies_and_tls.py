@@ -9,6 +9,7 @@ import logging
 import re
 import socket
 import ssl
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -183,6 +184,21 @@ def test_context_that_offers_http_2_to_a_server_that_has_it_is_told_of(make: Any
         with pytest.raises(ConfigurationError, match=r"chose 'h2'.*set_alpn_protocols"):
             call(make(verify=offered), server.url)
         assert call(make(verify=trusting(authority)), server.url) == "asst_1"
+
+
+def test_connection_that_is_ready_when_its_time_is_over_is_a_timeout(authority: trustme.CA) -> None:
+    class Slow(ssl.SSLObject):
+        def selected_alpn_protocol(self) -> str | None:
+            time.sleep(0.6)  # longer than the call's timeout
+            return super().selected_alpn_protocol()
+
+    context = trusting(authority)
+    context.sslobject_class = Slow
+    with tls_server(authority) as server:
+        with pytest.raises(APITimeoutError) as caught:
+            call(Transport(verify=context), server.url, timeout=0.5)
+        assert server.seen == []
+    assert caught.value.sent is False
 
 
 def test_httpx_transport_with_its_own_tls_settings(authority: trustme.CA, proxy: Proxy) -> None:

@@ -64,10 +64,10 @@ class SyncConnection:
                 self._secure(route.first, ends_at)
                 if (handshake := route.handshake()) is not None:
                     self._greet(handshake, ends_at)
-            if handshake is not None:
-                with connecting(name, has_reached_server=True):
+            with connecting(name, has_reached_server=True):
+                if handshake is not None:
                     self._secure(route.server, ends_at)
-            self._left(ends_at)
+                self._left(ends_at)
         except (httpx.ConnectError, httpx.ProxyError):
             if self._closed:  # the cause of this error
                 raise httpx.ConnectError(_CLOSED) from None
