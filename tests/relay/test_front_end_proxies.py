@@ -1,4 +1,4 @@
-"""The relay behind the proxies of "Put a front-end server before the relay", with what that page says and without."""
+"""The relay behind the proxies of the page of web frameworks, with what that page says and without."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.relay_server import MOUNT, Page, RelayServer, text_of
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
 pytestmark = pytest.mark.full  # starts other servers
 
-RECIPES = {block.title: block.code for block in blocks(DOCS / "how-to" / "front-end-proxies.md") if block.title}
+RECIPES = {block.title: block.code for block in blocks(DOCS / "how-to" / "chat-in-frameworks.md") if block.title}
 VITE = "vite@8.4.0"
 
 
