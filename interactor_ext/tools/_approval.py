@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterable, Callable, Iterable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
@@ -15,7 +17,7 @@ from interactor_ext._engine.errors import InteractorError
 from interactor_ext._engine.logs import tools_logger as logger
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext._engine.telemetry_events import ToolDecided
-from interactor_ext._engine.waiting.around import Around, surrounded
+from interactor_ext._engine.waiting.around import Around, is_async, surrounded
 from interactor_ext._engine.waiting.own_errors import cause_of
 from interactor_ext.tools._calls import TOOL_THREADS, PendingCall, is_finished
 from interactor_ext.tools._function import ToolFunction
@@ -64,7 +66,7 @@ def waiting_call(tool: ToolFunction, call: PendingCall, around: Around | None) -
     except InvalidArgumentError:
         return None
     if tool.approval is not True:
-        decide = tool.approval if around is None else surrounded(tool.approval, around)
+        decide = tool.approval if around is None else _within(tool.approval, around)
         try:
             if not (yield Invoke(decide, (arguments,), threads=TOOL_THREADS, of_user=True)):
                 return None
@@ -75,6 +77,17 @@ def waiting_call(tool: ToolFunction, call: PendingCall, around: Around | None) -
     shown = {name: call.arguments[name] for name in tool.show if name in call.arguments}
     digest = hashlib.sha256(written.encode()).hexdigest()
     return WaitingCall(call.id, tool.name, call.room_id, call.namespace, call.arguments, shown, digest)
+
+
+def _within(approval: Callable[..., Any], around: Around) -> Callable[..., Any]:
+    """Wrap `approval` in `around()`. A regular function runs in a thread while an async context manager is entered."""
+    if is_async(approval) or isinstance(around(), AbstractContextManager):
+        return surrounded(approval, around)
+
+    async def decide(arguments: dict[str, Any]) -> Any:
+        return await asyncio.to_thread(approval, arguments)
+
+    return surrounded(decide, around)
 
 
 def require_open(call: ToolCall, waiting: WaitingCall | None, named: WaitingCall | str) -> WaitingCall:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,27 @@ def test_approval_runs_within_around_and_cannot_end_the_program(
     outcome = chat(mode, sandbox, room_with(sandbox, tools), REFUND, tools=tools)
     assert outcome.types[-1] == "tool_call.needs_approval"
     assert steps == (["begin", "o_1", "end"] if ends_by is None else ["begin", "o_1"])
+
+
+@sync_and_async
+def test_regular_approval_runs_within_an_async_around(mode: str, sandbox: Sandbox) -> None:
+    steps: list[str] = []
+
+    @asynccontextmanager
+    async def session() -> AsyncIterator[None]:
+        steps.append("begin")
+        yield
+        steps.append("end")
+
+    tools = ToolSet(around=session)
+
+    @tools.tool(approval=lambda arguments: steps.append(arguments["order"]))
+    async def refund(order: str, amount: int, note: str) -> str:
+        """Pays a customer back."""
+        return "paid"
+
+    assert "paid" in chat(mode, sandbox, room_with(sandbox, tools), REFUND, tools=tools).text
+    assert steps == ["begin", "o_1", "end", "begin", "end"]
 
 
 @sync_and_async
