@@ -40,6 +40,13 @@ TABLE = _table()
 """By object type, its keywords."""
 _REFERABLE = {each.type.strip("{}") for each in TABLE["Components"].values()}
 _DIALECTS = ("https://spec.openapis.org/oas/3.1/dialect/base", "https://json-schema.org/draft/2020-12/schema")
+# Without them, nothing can be generated.
+_REQUIRED = {
+    "Discriminator": ("propertyName",),
+    "OpenAPI": ("info", "paths"),
+    "Parameter": ("name", "in"),
+    "Tag": ("name",),
+}
 _EXTENSIONS = sorted({name for keywords in TABLE.values() for name in keywords if name.startswith("x-")})
 
 
@@ -49,9 +56,6 @@ def problems(document: Document, *, own: bool) -> list[Problem]:
     if not re.match(r"3\.[01]\.", version):
         what = "Swagger 2.0" if "swagger" in document.data else f"version {version!r}"
         return [Problem("/openapi", f"OpenAPI 3.0 and 3.1 are supported, not {what}.")]
-    missing = [name for name in ("info", "paths") if name not in document.data]
-    if missing:
-        return [Problem("", f"The keyword {missing[0]!r} is missing.")]
     return list(_Walk(document, own).of("OpenAPI", document.data, ""))
 
 
@@ -105,6 +109,9 @@ class _Walk:
 
     def _object(self, kind: str, part: dict[str, Any], pointer: str) -> Iterator[Problem]:
         known = TABLE[kind]
+        for name in _REQUIRED.get(kind, ()):
+            if name not in part:
+                yield Problem(pointer, f"The keyword {name!r} is missing.")
         for key, value in part.items():
             keyword = known.get(key) or known.get("*")
             if keyword is None and key.startswith("x-"):

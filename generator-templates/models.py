@@ -35,7 +35,13 @@ from value_types import (
 _RESERVED = {
     *("self", "bool", "datetime", "dict", "float", "int", "list", "str", "cls", "to_dict", "from_dict", "httpx"),
     *("additional_properties", "client", "left_out", "outcome", "require_client"),
-    *re.findall(r"^def ([a-z]\w*)", Path(__file__).with_name("package").joinpath("wire.py").read_text("utf-8"), re.M),
+    *(
+        name
+        for module in ("bodies.py", "wire.py")
+        for name in re.findall(
+            r"^def ([a-z]\w*)", (Path(__file__).parent / "package" / module).read_text("utf-8"), re.M
+        )
+    ),
 }
 
 # Fields with these names are secrets, whatever their schema says.

@@ -3,10 +3,10 @@
 Afterwards each `$ref` names a schema of the components, `allOf` is merged, objects and enums are components whose
 classes and modules have different names, and each `content` has the one media type that the client uses.
 
-Notes for the modules after it are extensions: `x-at` (the JSON pointer of a schema or an operation), `x-properties`
-(the properties of a schema as written, with the marks of the referenced schemas), `x-default`, `x-tags` (for a variant
-of a union, the values of the discriminator), `x-read` (it is received), `x-multipart` (it is the body of a form),
-`x-media` (the media type of a body or response as written) and `x-content` (the same of a parameter).
+Notes for the modules after it are extensions: `x-at` (the JSON pointer of a schema, parameter or operation),
+`x-properties` (the properties of a schema as written, with the marks of the referenced schemas), `x-default`, `x-tags`
+(for a variant of a union, the values of the discriminator), `x-read` (it is received), `x-multipart` (it is the body of
+a form), `x-media` (the media type of a body or response as written) and `x-content` (the same of a parameter).
 """
 
 from __future__ import annotations
@@ -161,6 +161,7 @@ class _Normal:
         return {
             **_carried("Parameter", parameter),
             "schema": self._schema(schema or {}, operation, parameter["name"], place),
+            "x-at": pointer,
             **more,
         }
 

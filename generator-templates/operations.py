@@ -127,7 +127,10 @@ def _parameter(prop: Any, place: str, written: Json) -> Field:
     schema = parameter.get("schema") or {}
     field = field_of(prop, {"$ref": "", **parameter, "x-default": schema.get("x-default")}, sent=True)
     return replace(
-        field, style=_style(parameter, place, field.type), supplied_by=str(parameter.get("x-supplied-by", ""))
+        field,
+        name="body_" if field.name == "body" else field.name,
+        style=_style(parameter, place, field.type),
+        supplied_by=str(parameter.get("x-supplied-by", "")),
     )
 
 
@@ -141,7 +144,8 @@ def _style(parameter: Json, place: str, type_: Type) -> str:
         kinds = ("dict", "map", "model") if place != "cookie" else ("dict", "map", "model", "list")
         if explode and type_.kind in kinds:
             raise RefusedError(
-                "", f"The style of the {place} parameter {parameter['name']!r} is not supported: set 'explode: false'."
+                parameter["x-at"],
+                f"The style of the {place} parameter {parameter['name']!r} is not supported: set 'explode: false'.",
             )
         return ""
     if type_.kind in ("dict", "map", "model", "any", "union") and style == "form":

@@ -419,6 +419,11 @@ ERRORS = [
         "18: /components/schemas/B: The variants 'B' and 'C' of a union can't be told apart. " + HINT,
     ),
     (
+        "responses:",
+        "parameters: [{ in: query }]\n      responses:",
+        f"7: {GET}/parameters/0: The keyword 'name' is missing.",
+    ),
+    (
         "toes: { type: integer }",
         "toes: { x-renamed-from: claws }\n        claws: {}",
         f"13: {PAW}: Two properties have the Python name 'claws'.",
