@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
-
 from interactor_client.api.rooms import stream_room
 from interactor_ext._engine.streams.stream import Stream
 from interactor_ext._interactor.views.http import event_reader
@@ -23,6 +21,7 @@ from interactor_ext.sse import SSEDecoder
 from interactor_ext.transports import Transport
 from tests.benchmarks.measure import cpu_medians, report
 from tests.benchmarks.stream_server import EVENTS, ours
+from tests.support.stream_reader import StreamClient
 
 OURS, OPENAI, BARE = "interactor_ext, typed events", "openai-python, typed events", "httpx, bytes alone"
 
@@ -40,7 +39,7 @@ def server() -> Iterator[str]:
 
 def rivals(url: str, room: str) -> dict[str, Callable[[], None]]:
     """Readers of the same stream, each to its end. openai-python takes part where it is installed."""
-    client = httpx.Client(base_url=url, transport=Transport(trust_env=False))
+    client = StreamClient(base_url=url, transport=Transport(trust_env=False))
 
     def read_ours() -> None:
         reader = event_reader("StreamEvent")

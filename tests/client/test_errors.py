@@ -148,6 +148,7 @@ def test_error_envelope_of_the_contract_is_read() -> None:
         ('{"error": "invalid_scope"}', "invalid_scope", "invalid_scope"),
         ('{"message": "Not today"}', "API_ERROR", "Not today"),
         ('{"detail": "Not today", "code": "NOPE"}', "NOPE", "Not today"),
+        ('{"title": "Closed", "detail": "Not today"}', "API_ERROR", "Closed: Not today ("),
         ("<html><body>502 Bad Gateway</body></html>", "API_ERROR", "The server responded with 400"),
         ("", "API_ERROR", "The server responded with 400"),
         ("null", "API_ERROR", "The server responded with 400"),
@@ -166,7 +167,7 @@ def test_error_envelope_of_the_contract_is_read() -> None:
         ('{"error": {"message": "' + "m" * 3_000_000 + '"}}', "API_ERROR", "The server responded with 400"),
         ('{"error": {"message": "' + "m" * 100_000 + '"}}', "API_ERROR", "mmm"),
     ],
-    ids=range(23),
+    ids=range(24),
 )
 def test_error_bodies_in_other_forms_are_read(content: bytes | str, code: str, words: str) -> None:
     error = error_of(400, content)

@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.modes import at_once, sync_and_async
 from tests.support.scripted_server import SECRET, Connection, FaultServer, RawServer, Request, fine, sending
-from tests.support.stream_reader import connected, stream_of, streaming
+from tests.support.stream_reader import AsyncStreamClient, connected, stream_of, streaming
 from tests.support.waiting import collect_garbage, eventually_async
 
 
@@ -386,7 +386,7 @@ async def test_aclose_while_a_broken_connection_is_being_closed_ends_reading() -
     def respond(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=BreaksOff())
 
-    async with httpx.AsyncClient(base_url="http://localhost", transport=httpx.MockTransport(respond)) as client:
+    async with AsyncStreamClient(base_url="http://localhost", transport=httpx.MockTransport(respond)) as client:
         stream = stream_of(client)
         await stream.__aenter__()
         reading = asyncio.ensure_future(anext(stream, None))

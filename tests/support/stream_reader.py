@@ -17,6 +17,7 @@ from interactor_ext import InteractorError, RetryPolicy
 from interactor_ext._engine.calls.attempts import Rules
 from interactor_ext._engine.calls.retrying import AsyncRetryingTransport, RetryingTransport
 from interactor_ext._engine.streams.stream import AsyncStream, Stream
+from interactor_ext._engine.waiting import Latch
 from interactor_ext._interactor.views.http import event_reader
 from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.modes import Awaited
@@ -29,6 +30,14 @@ CONTEXT = ssl.create_default_context()
 # Zero waits: these tests check that the stream reconnects; its waits are tested elsewhere.
 AT_ONCE = RetryPolicy(base_delay=0.0)
 KWARGS = stream_room._get_kwargs("room_1")
+
+
+class StreamClient(httpx.Client):
+    closing, reporter = Latch(), None
+
+
+class AsyncStreamClient(httpx.AsyncClient):
+    closing, reporter = Latch(), None
 
 
 @dataclass
@@ -50,11 +59,11 @@ async def connected(mode: str, url: str, timeout: float = 60.0) -> AsyncIterator
     """The client that reads streams."""
     if mode == "sync":
         transport = RetryingTransport(Transport(trust_env=False, verify=CONTEXT), RULES)
-        with httpx.Client(base_url=url, transport=transport, timeout=timeout) as client:
+        with StreamClient(base_url=url, transport=transport, timeout=timeout) as client:
             yield client
     else:
         async_transport = AsyncRetryingTransport(AsyncTransport(trust_env=False, verify=CONTEXT), RULES)
-        async with httpx.AsyncClient(base_url=url, transport=async_transport, timeout=timeout) as async_client:
+        async with AsyncStreamClient(base_url=url, transport=async_transport, timeout=timeout) as async_client:
             yield async_client
 
 

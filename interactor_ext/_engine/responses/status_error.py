@@ -168,10 +168,16 @@ def read_error_body(content: bytes) -> ErrorBody:
     is_code = text is not None and (description is not None or ("_" in text and text.isidentifier()))
     return ErrorBody(
         code=text if is_code else _text(body.get("code")),
-        message=description or text or _text(body.get("message")) or _text(body.get("detail")),
+        message=description or text or _text(body.get("message")) or _problem(body),
         details=_details(body.get("details")),
         request_id=_text(body.get("request_id")),
     )
+
+
+def _problem(body: Mapping[str, Any]) -> str | None:
+    """Return the title and the detail of a problem of RFC 9457."""
+    said = filter(None, (_text(body.get("title")), _text(body.get("detail"))))
+    return ": ".join(dict.fromkeys(said)) or None
 
 
 def _text(value: object) -> str | None:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import httpx
 
@@ -46,12 +46,30 @@ class Gap(Enum):
     GAP = "gap"
 
 
+class StreamClient(Protocol):
+    """What a stream requires of its client, in addition to `send`, which an `AsyncStream` awaits."""
+
+    @property
+    def closing(self) -> Latch:
+        """Set when the client is closed. That ends a wait to reconnect."""
+        ...
+
+    @property
+    def reporter(self) -> Reporter | None: ...
+
+    def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
+        """Accepts the arguments of httpx's `build_request`, of which the extension `operation` is required."""
+        ...
+
+    def send(self, request: httpx.Request, *, stream: bool) -> Any: ...
+
+
 class BaseStream(Generic[E]):
     """A stream's state and its reports to it. The subclasses hold the open response."""
 
     def __init__(
         self,
-        client: Any,
+        client: StreamClient,
         kwargs: dict[str, Any],
         reader: EventReader,
         *,
@@ -71,7 +89,7 @@ class BaseStream(Generic[E]):
                 "start with new events"
             )
         self._client = client
-        self._client_closing: Latch = getattr(client, "closing", None) or Latch()  # a plain httpx client lacks it
+        self._client_closing: Latch = client.closing
         self._kwargs = kwargs
         self._on_reconnect = on_reconnect
         self._on_invalid = on_invalid
@@ -83,7 +101,7 @@ class BaseStream(Generic[E]):
         self._is_new_connection = False
         self._is_entered = False
         self._is_connected = False
-        self._reporter: Reporter | None = getattr(client, "reporter", None)
+        self._reporter: Reporter | None = client.reporter
         self._kind: StreamKind = "room" if kwargs["extensions"]["operation"].tag == "rooms" else "workflow"
         self._state = StreamState(
             self._reader,
