@@ -125,6 +125,8 @@ def test_page_with_a_chat_works_with_the_fastapi_backend(sandbox: Sandbox) -> No
         rooms.press(ENTER)
         rooms.write("Hi")
         rooms.shows_messages("Hi", "Support Bot here. You said: Hi")
+        browser.get("about:blank")
+        eventually_here(lambda: sandbox.open_streams == 0)
         browser.get(f"{url}/own")
         eventually_here(lambda: sandbox.open_streams == 1)
         browser.execute_script('import("/own.js").then(({ say }) => say("Hello"))')
