@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,8 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import InteractorClient
+from interactor_ext import InteractorClient, ToolSet
 from interactor_ext.sandbox import Sandbox
+from tests.support.pages import DOCS
 from tests.support.relay_server import RelayServer, cookie_for
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
@@ -279,6 +281,18 @@ def test_wrong_method_gets_405_and_says_which_are_allowed(
         answer = page.request(method, f"/rooms/{room}/messages")
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET, POST, OPTIONS"
+
+
+def test_page_lists_the_methods_of_every_route(start_relay: StartRelay) -> None:
+    """docs/how-to/web-page.md."""
+    page_text = (DOCS / "how-to/web-page.md").read_text()
+    listed: dict[str, list[str]] = {}
+    for method, path in re.findall(r"`(GET|POST|PATCH|DELETE) (/[\w{}/-]+)`", page_text):
+        listed.setdefault(re.sub(r"{\w+}", "record_1", path), []).append(method)
+    assert len(listed) == 10
+    with start_relay(tools=ToolSet(), approvals=lambda *_: None, on_feedback=lambda *_: None).page() as page:
+        for path, methods in listed.items():
+            assert page.request("PUT", path).headers["allow"] == ", ".join([*methods, "OPTIONS"])
 
 
 @pytest.mark.parametrize(("method", "route", "body"), BODIES)
