@@ -6,10 +6,16 @@ from inspect import signature
 
 import pytest
 
-from interactor_ext import InteractorConfig
+from interactor_ext import CircuitBreaker, InteractorConfig, RetryPolicy
 from interactor_ext._engine import pages
+from interactor_ext._engine.calls import attempts, circuit_breaker
+from interactor_ext._engine.network import routes
+from interactor_ext._engine.streams import state as stream_state
+from interactor_ext._interactor.tokens import state as token_state
+from interactor_ext._interactor.tokens import store_access
 from interactor_ext.chat import _room_queue
 from interactor_ext.cli import mcp
+from interactor_ext.limits import Tiers
 from interactor_ext.relay import Relay
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.delivery import outbox
@@ -17,7 +23,7 @@ from interactor_ext.sandbox.inspector import snapshot
 from interactor_ext.sandbox.storage import journal
 from interactor_ext.telemetry import _prometheus
 from interactor_ext.testing import explore_waits
-from interactor_ext.tools import _ledger
+from interactor_ext.tools import _ledger, _once_registry
 from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, _postgres, _threads
 from interactor_ext.webhooks.stores import _contract
 from interactor_ext.webhooks.worker import _process, _worker
@@ -25,7 +31,23 @@ from tests.support.pages import DOCS
 
 HISTORY, EVENTS = signature(Sandbox).parameters, signature(MemoryEventStore).parameters
 RELAY, ROUTER = signature(Relay).parameters, signature(WebhookRouter).parameters
+CIRCUIT, RETRIES, TIERS = signature(CircuitBreaker).parameters, signature(RetryPolicy).parameters, Tiers()
 PAGES = {
+    "explanation/deadlines.md": [
+        f"(at most {attempts.DEFAULT_CONNECT_TIMEOUT:g} seconds, and as long for TLS)",
+        f"an attempt can take {attempts.DEFAULT_TIMEOUT:g} seconds",
+        {2: "costs two seconds"}[store_access._PATIENCE],
+    ],
+    "explanation/retries.md": [
+        f"After {CIRCUIT['failures'].default} failed attempts in a row",
+        f"blocked for {CIRCUIT['cool_down'].default:g} seconds",
+        {1000: "the thousand hosts and namespaces"}[circuit_breaker._MAX_KEPT],
+        f"at most {RETRIES['max_delay'].default:g}, so",
+        f"for {token_state._PAUSE:g} seconds after any other 4xx",
+        f"After {stream_state.GIVE_UP_AFTER} failed connections in a row",
+        f"its latest {_once_registry._MAX_REMEMBERED:,} calls",
+    ],
+    "explanation/transports.md": [f"each {routes.STAGGER:g} s after the one before"],
     "how-to/capacity.md": [
         f"at most {_threads._HANDLERS_AT_ONCE} at a time per router and process",
         f"at most {EVENTS['max_events'].default:,} (`max_events=`)",
@@ -57,6 +79,12 @@ PAGES = {
         f'`"hash"` ({16**_prometheus._HASH_DIGITS} groups of',
         f"every {_process._REPORT_SECONDS:g} seconds",
     ],
+    "how-to/retries.md": [
+        f"{TIERS.client.per_minute:g} calls a minute",
+        f"{TIERS.namespace.per_minute:g} for each namespace",
+    ],
+    "how-to/streams.md": [{5: "at least five seconds"}[stream_state._MAX_FLOOR]],
+    "how-to/tools.md": [f"latest {_once_registry._MAX_REMEMBERED:,} calls"],
     "how-to/webhook-once.md": [f"keep up to {_postgres._MAX_CONNECTIONS} connections per process"],
     "how-to/web-page.md": [
         f"more than the {RELAY['heartbeat'].default:g} s between heartbeats",
