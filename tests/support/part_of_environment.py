@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-SCRIPT = "#!{python}\nimport sys\nfrom {module} import {attribute} as main\nsys.exit(main())\n"
+SCRIPT = """#!{python}
+import sys
+from {module} import {attribute} as main
+if __name__ == "__main__":  # not in the processes that it spawns
+    sys.exit(main())
+"""
 
 
 def python_with_only(folder: Path, requirements: frozenset[str]) -> Path:
