@@ -1,17 +1,15 @@
-"""Rewrites a document into what the parser reads, with the same meaning.
+"""Rewrites a document into what the generator reads, with the same meaning.
 
 Afterwards each `$ref` names a schema of the components, `allOf` is merged, objects and enums are components whose
 classes and modules have different names, and each `content` has the one media type that the client uses.
 
-Notes for the modules after it are extensions: `x-at` (the JSON pointer of a schema, parameter or operation),
-`x-properties` (the properties of a schema as written, with the marks of the referenced schemas), `x-default`, `x-tags`
-(for a variant of a union, the values of the discriminator), `x-read` (it is received), `x-multipart` (it is the body of
-a form), `x-media` (the media type of a body or response as written) and `x-content` (the same of a parameter).
+Notes for the modules after it are extensions: `x-at` (the JSON pointer of a schema, parameter or operation), `x-media`
+(the media type of a body or response) and `x-content` (the same of a parameter).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from document import Document, Json, Problem, below, steps
@@ -23,7 +21,7 @@ COMPONENT = "/components/schemas"
 # They say something of the place where a schema is used, not of its values.
 _ANNOTATIONS = {
     *("default", "deprecated", "description", "example", "examples", "externalDocs", "nullable", "readOnly", "title"),
-    *("writeOnly", "xml", "x-at", "x-default", "x-renamed-from"),
+    *("writeOnly", "xml", "x-at", "x-renamed-from"),
 }
 # Only the server checks them.
 _RULES = {"required"} | {name for name, each in TABLE["Schema"].items() if each.verdict == "server"}
@@ -38,15 +36,22 @@ class Normal(NamedTuple):
     """A document in its normal form."""
 
     data: Json
+    schemas: dict[str, Json]
+    """By their names: those of objects and enums are the names of their classes."""
+    tags: dict[str, dict[str, list[str]]]
+    """By the class of a variant of a union: the values of each discriminator that belong to it."""
+    received: set[str]
+    """The schemas that responses contain."""
     operations: dict[str, Json]
-    """By the name that the parser makes of their ids."""
+    """By their Python names."""
     problems: list[Problem]
     """What can't be carried into code."""
 
 
 def normal(document: Document) -> Normal:
     made = _Normal(document)
-    return Normal(made.document(), made.operations, made.problems)
+    data = made.document()
+    return Normal(data, made.schemas, made.tags, made.received(), made.operations, made.problems)
 
 
 class _Normal:
@@ -55,9 +60,9 @@ class _Normal:
         self._modules: set[str] = set()
         self._names: dict[str, str] = {}
         """By the pointer to a schema, the component that it becomes."""
-        self._schemas: Json = {}
         self._begun: set[str] = set()
-        self._tags: dict[str, dict[str, list[str]]] = {}
+        self.schemas: dict[str, Json] = {}
+        self.tags: dict[str, dict[str, list[str]]] = {}
         self.operations: dict[str, Json] = {}
         self.problems: list[Problem] = []
 
@@ -68,39 +73,37 @@ class _Normal:
         for key in self._source.at(COMPONENT) or {}:
             self._component(below(COMPONENT, key))
         paths = {path: self._item(path, item) for path, item in written["paths"].items() if path[:2] != "x-"}
-        self._break_circles()
-        for name, tags in self._tags.items():
-            self._schemas[name]["x-tags"] = tags
-        self._mark_read([each["responses"] for each in self.operations.values()])
-        return {**written, "paths": paths, "components": {"schemas": self._schemas}}
+        return {**written, "paths": paths, "components": {"schemas": self.schemas}}
 
-    def _mark_read(self, waiting: list[Any]) -> None:
+    def received(self) -> set[str]:
+        names: set[str] = set()
+        waiting: list[Any] = [each["responses"] for each in self.operations.values()]
         while waiting:
             part = waiting.pop()
             if isinstance(part, list):
                 waiting += part
             elif isinstance(part, dict):
-                reference = part.get("$ref")  # or a property of that name
-                name = steps(reference[1:])[-1] if isinstance(reference, str) else ""
-                if name in self._schemas and "x-read" not in self._schemas[name]:
-                    self._schemas[name]["x-read"] = True
-                    waiting.append(self._schemas[name])
                 waiting += part.values()
+                reference = part.get("$ref")  # or a property of that name
+                if isinstance(reference, str) and (name := reference.rpartition("/")[2]) not in names:
+                    names.add(name)
+                    waiting.append(self.schemas[name])
+        return names
 
     def _component(self, pointer: str) -> None:
         if (name := self._names.get(pointer)) and name not in self._begun:
             self._begun.add(name)
-            self._schemas[name] = self._inner(self._source.at(pointer), "", name, pointer)
+            self.schemas[name] = self._inner(self._source.at(pointer), "", name, pointer)
 
     def _name(self, pointer: str, wanted: str) -> str:
         """A name for a component whose class and module no other has."""
         name, number = wanted, 1
-        while (module := str(PythonIdentifier(ClassName(name, "field_"), ""))) in self._modules:
+        while (module := module_of(ClassName(name, "field_"))) in self._modules:
             number += 1
             name = f"{wanted}{number}"
         self._modules.add(module)
-        self._names[pointer] = name
-        return name
+        self._names[pointer] = str(ClassName(name, "field_"))
+        return self._names[pointer]
 
     # Operations
 
@@ -172,7 +175,7 @@ class _Normal:
         return self._content(response, shared, name, pointer, ANSWERS)
 
     def _content(self, part: Json, parent: str, name: str, pointer: str, order: tuple[str, ...]) -> Json:
-        """A body or a response with the media type that the client uses, under a name by which the parser reads it."""
+        """A body or a response with the media type that the client uses."""
         part = _carried("Response" if order is ANSWERS else "RequestBody", part)
         if not (content := part.get("content")):
             return part
@@ -180,6 +183,9 @@ class _Normal:
         kind, media = kind_of(written), content[written]
         if kind in ("events", "lines") and not part.get("x-event-stream"):
             text = f"The media type {written!r} is only supported in a response with 'x-event-stream'."
+            self.problems.append(Problem(below(f"{pointer}/content", written), text))
+        if kind in ("multipart", "form") and order is ANSWERS:
+            text = f"The media type {written!r} of a response is not supported."
             self.problems.append(Problem(below(f"{pointer}/content", written), text))
         place = below(f"{pointer}/content", written) + "/schema"
         schema: Any = media.get("schema")
@@ -189,10 +195,7 @@ class _Normal:
             schema = {"type": "string"}
         else:
             schema = self._schema(schema or {}, parent, name, place)
-        if kind == "multipart" and _references_of(schema):
-            self._schemas[steps(_references_of(schema)[0][1:])[-1]]["x-multipart"] = True
-        read_as = _READ_AS.get(kind, written)
-        return {**part, "content": {read_as: {**_carried("MediaType", media), "schema": schema}}, "x-media": written}
+        return {**part, "content": {written: {**_carried("MediaType", media), "schema": schema}}, "x-media": written}
 
     # Schemas
 
@@ -206,7 +209,7 @@ class _Normal:
             return inner
         title = schema.get("title") or name
         hoisted = self._name(pointer, f"{pascal_case(parent)}{pascal_case(title)}" if parent else title)
-        self._schemas[hoisted] = inner
+        self.schemas[hoisted] = inner
         return {"allOf": [_reference(hoisted)], **_annotations(inner)}
 
     def _inner(self, schema: Any, parent: str, name: str, pointer: str) -> Json:
@@ -227,8 +230,6 @@ class _Normal:
             schema = self._merged(schema, pointer, ())
         nullable = schema.get("nullable") is True
         schema = {**schema, "x-at": pointer}
-        if "default" in schema:
-            schema["x-default"] = schema.pop("default")  # the parser would refuse some, and defaults aren't sent
         schema = {key: value for key, value in schema.items() if key not in ("title", "nullable")}
         schema = self._union(schema, pointer)
         kinds = schema.get("type")
@@ -267,7 +268,6 @@ class _Normal:
         owner = str(ClassName(f"{pascal_case(parent)}{pascal_case(name)}" if parent else name, "field_"))
         if "properties" in schema:
             places = schema.get("x-places") or {}
-            result["x-properties"] = {key: self._marked(each) for key, each in schema["properties"].items()}
             result["properties"] = {
                 key: self._schema(each, owner, key, places.get(key) or below(f"{pointer}/properties", key))
                 for key, each in schema["properties"].items()
@@ -290,24 +290,6 @@ class _Normal:
                 self._tag(schema, schema[key], result[key], pointer)
         return result
 
-    def _marked(self, schema: Any) -> Json:
-        """A property as written, with the marks of the schema that it refers to."""
-        if not isinstance(schema, dict):
-            return {}
-        marks: Json = {}
-        for part in (schema, *schema.get("allOf", ())):
-            if "$ref" in part:
-                target = self._marked(self._source.resolve(part, "")[0])
-                marks |= {
-                    key: target[key] for key in ("format", "readOnly", "writeOnly", "deprecated") if key in target
-                }
-            elif part is not schema:
-                marks |= part
-        marks |= schema
-        if "default" in marks:
-            marks["x-default"] = marks.pop("default")
-        return marks
-
     def _tag(self, schema: Json, written: list[Any], variants: list[Json], pointer: str) -> None:
         """Notes for the variants of a union which values of the discriminator belong to them."""
         if not isinstance(discriminator := schema.get("discriminator"), dict):
@@ -320,12 +302,10 @@ class _Normal:
         for target in {*mapping.values()} - {each for some in references for each in some}:
             self.problems.append(Problem(f"{pointer}/discriminator/mapping", f"{target!r} isn't a variant."))
         for some, variant in zip(references, variants, strict=True):
-            names = [each["$ref"] for each in (variant, *variant.get("allOf", ())) if "$ref" in each]
             values = [key for key, target in mapping.items() if target in some]
             values = values or [steps(each[1:])[-1] for each in some]
-            if names and values:
-                of = self._tags.setdefault(steps(names[0][1:])[-1], {})
-                of[discriminator["propertyName"]] = values
+            if values and (name := referenced(variant)):
+                self.tags.setdefault(name, {})[discriminator["propertyName"]] = values
 
     def _nullable(self, schema: Json, parent: str, name: str, pointer: str) -> Json:
         union = "anyOf" if "anyOf" in schema else "oneOf"
@@ -336,7 +316,7 @@ class _Normal:
                 f"{pointer}/-",
                 str(ClassName(f"{pascal_case(parent)}{pascal_case(name)}_type_0" if parent else f"{name}_type_0", "")),
             )
-            self._schemas[hoisted] = schema
+            self.schemas[hoisted] = schema
             return {"anyOf": [_reference(hoisted), {"type": "null"}], **_annotations(schema)}
         kinds = schema.get("type")
         if kinds in (None, "null"):
@@ -397,7 +377,6 @@ class _Normal:
                     for name in first.keys() & second.keys():
                         if first[name] != second[name]:
                             result[key][name] = {"allOf": [first[name], second[name]]}
-                            other.get("x-places", {}).pop(name, None)
                 case "required":
                     result[key] = list(dict.fromkeys([*first, *second]))
                 case "enum":
@@ -412,7 +391,9 @@ class _Normal:
                     if not result[key]:
                         self.problems.append(Problem(pointer, f"'allOf' combines the types {first!r} and {second!r}."))
                 case "x-places":
-                    result[key] = {**first, **second}
+                    ours, theirs = one["properties"], other["properties"]
+                    merged = {name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]}
+                    result[key] = {name: at for name, at in {**first, **second}.items() if name not in merged}
                 case "anyOf" | "oneOf":
                     if all(map(_is_rule, first)) or all(map(_is_rule, second)):
                         result[key] = second if all(map(_is_rule, first)) else first
@@ -420,40 +401,12 @@ class _Normal:
                         result[key] = [{"allOf": [left, right]} for left in first for right in second]
         return result
 
-    def _break_circles(self) -> None:
-        """A list or union that contains itself, with no object between, holds any value there."""
-        state: dict[str, bool] = {}
-
-        def visit(name: str) -> None:
-            state[name] = False
-            for place in _direct(self._schemas[name]):
-                target = place["$ref"].removeprefix(f"#{COMPONENT}/")
-                target = steps(f"/{target}")[0]
-                if state.get(target) is False:
-                    place.clear()
-                elif target not in state:
-                    visit(target)
-            state[name] = True
-
-        for name in self._schemas:
-            if name not in state:
-                visit(name)
-
 
 # Media types
 
 BODIES = ("json", "multipart", "form", "bytes", "text", "events", "lines")
 """Which body is sent where several are documented: the first of these kinds."""
 ANSWERS = ("json", "events", "lines", "bytes", "text", "multipart", "form")
-_READ_AS = {
-    "bytes": "application/octet-stream",
-    "events": "application/json",
-    "lines": "application/json",
-    "multipart": "multipart/form-data",
-    "text": "text/plain",
-}
-
-
 _LINES = {f"application/{each}" for each in ("x-ndjson", "ndjson", "jsonl", "json-seq", "x-jsonlines")}
 
 
@@ -489,7 +442,17 @@ def _carried(kind: str, part: Json) -> Json:
 
 
 def _reference(name: str) -> Json:
-    return {"$ref": f"#{COMPONENT}/{name.replace('~', '~0').replace('/', '~1')}"}
+    return {"$ref": f"#{COMPONENT}/{name}"}
+
+
+def referenced(schema: Json) -> str:
+    """The name of the schema that one stands for; "" if it says something itself."""
+    only = [schema[key][0] for key in ("allOf", "anyOf", "oneOf") if len(schema.get(key, ())) == 1]
+    return next((each["$ref"].rpartition("/")[2] for each in (schema, *only) if "$ref" in each), "")
+
+
+def module_of(name: str) -> str:
+    return str(PythonIdentifier(name, ""))
 
 
 def _references_of(variant: Any) -> list[str]:
@@ -550,22 +513,3 @@ def _type_of_both(first: Any, second: Any) -> Any:
     if not common and "integer" in (*one, *other) and "number" in (*one, *other):
         common = ["integer"]
     return common[0] if len(common) == 1 else common
-
-
-def _direct(schema: Json) -> Iterator[Json]:
-    """References that lead from a schema to another one without an object between them."""
-    if schema.get("type") == "object":
-        return
-    places: Iterable[Any] = (
-        *schema.get("allOf", ()),
-        *schema.get("anyOf", ()),
-        *schema.get("oneOf", ()),
-        schema.get("items"),
-        schema,
-    )
-    for each in places:
-        if isinstance(each, dict):
-            if "$ref" in each:
-                yield each
-            elif each is not schema:
-                yield from _direct(each)

@@ -1,22 +1,20 @@
-"""Operations, with their parameters, bodies and responses, from the parser's endpoints."""
+"""Operations, with their parameters, bodies and responses."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from keyword import iskeyword
-from typing import Any
+from typing import Any, NamedTuple
 
-from document import Json, below
-from models import as_written, field_of, first_twice
-from openapi_python_client.parser import properties as parsed
-from openapi_python_client.parser.bodies import Body as ParsedBody
-from openapi_python_client.parser.openapi import Endpoint
-from openapi_python_client.parser.responses import Response
+from document import Json, below, steps
+from models import field_of, fields_of, first_twice
+from normal import kind_of, module_of
 from openapi_python_client.strings import ClassName, PythonIdentifier, in_f_string_literal
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from openapi_python_client.strings import safe_for_docstring as in_docstring
 from plan import Answer, Answers, Body, Field, Operation, Type, Wait, imports_of
-from value_types import RefusedError, canonical, extra_of, holds_binary, properties_of, taking_files, type_of
+from value_types import RefusedError, Types, holds_binary, taking_files
 
 # Keywords that methods have in addition to the document's.
 _OF_PAGES = {"prefetch", "on_invalid"}
@@ -24,52 +22,55 @@ _OF_STREAMS = {"last_event_id", "max_reconnects", "on_reconnect", "on_invalid"}
 _OF_WAITS = {"until", "timeout"}
 
 
-def method_name(endpoint: Endpoint) -> str:
+class _Response(NamedTuple):
+    written: Json
+    first: int
+    last: int
+    """The statuses from the first to the last; all for a default response."""
+    schema: Json | None
+    """None without a body."""
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.first < 300
+
+
+def method_name(tag: str, name: str) -> str:
     """Return the operation's name without the words of its tag, in the singular or plural."""
     words: set[str] = set()
-    for word in endpoint.tags[0].split("_"):
+    for word in tag.split("_"):
         words |= {word, f"{word}s", f"{word}es", word.removesuffix("s"), word.removesuffix("es")}
         if word.endswith("ies"):
             words.add(f"{word.removesuffix('ies')}y")
-    name = "_".join(word for word in endpoint.name.split("_") if word not in words) or str(endpoint.name)
+    name = "_".join(word for word in name.split("_") if word not in words) or name
     return f"{name}_" if iskeyword(name) else name
 
 
-def operation_of(endpoint: Endpoint, method: str, written: Json) -> Operation:
-    successes = _successes(endpoint)
-    family = _event_family(written["x-at"], successes)
-    answers = (
-        Answers(successes=(), errors=(), optional=False) if family else _answers(endpoint, successes, written["x-at"])
-    )
-    path_fields, query, header, cookies = (
-        tuple(_parameter(each, place, written) for each in listed)
-        for place, listed in (
-            ("path", endpoint.path_parameters),
-            ("query", endpoint.query_parameters),
-            ("header", endpoint.header_parameters),
-            ("cookie", endpoint.cookie_parameters),
-        )
-    )
-    path, url = _path(endpoint, path_fields)
-    data = _envelope_data(successes)
+def operation_of(types: Types, tag: str, name: str, method: str, written: Json) -> Operation:
+    at = written["x-at"]
+    _, path, http_method = steps(at)
+    responses = _responses(written)
+    # If an operation documents no other success, its default response is one.
+    successes = [each for each in responses if each.is_success] or [each for each in responses if not each.first]
+    family = _event_family(types, successes, at)
+    none = Answers(successes=(), errors=(), optional=False)
+    answers = none if family else _answers(types, responses, successes, at)
+    path_fields, query, header, cookies = (_parameters(types, written, place) for place in _PLACES)
+    path_fields, url = _path(path, path_fields, at)
+    parameters = (*path_fields, *query, *header, *cookies)
+    data = _envelope_data(types, successes)
     is_page = data is not None and data.kind == "list" and {"page", "per_page"} <= {each.key for each in query}
     wait = _wait(successes, data)
     taken = (_OF_STREAMS if family else set()) | (_OF_PAGES if is_page else set()) | (_OF_WAITS if wait else set())
     suppliers = {"view", "stream"} if family else {"view"}
-    if clashing := [
-        each.key
-        for each in (*path_fields, *query, *header, *cookies)
-        if each.name in taken and each.supplied_by not in suppliers
-    ]:
-        raise RefusedError(
-            written["x-at"], f"The method has a keyword of its own with the name of the parameter {clashing[0]!r}."
-        )
+    if clashing := [each.key for each in parameters if each.name in taken and each.supplied_by not in suppliers]:
+        raise RefusedError(at, f"The method has a keyword of its own with the name of the parameter {clashing[0]!r}.")
     keywords = tuple(each for each in (*query, *header, *cookies) if each.supplied_by not in suppliers)
-    body = (
-        _body(endpoint.bodies[0], taken | {each.name for each in (*path_fields, *keywords)}, written)
-        if endpoint.bodies
-        else None
-    )
+    names = taken | {each.name for each in (*path_fields, *keywords)}
+    body = _body(types, written["requestBody"], names) if written.get("requestBody", {}).get("content") else None
+    body_fields = body.fields if body else ()
+    if twice := first_twice(parameters) or first_twice((*path_fields, *body_fields, *keywords)):
+        raise RefusedError(at, f"Two parameters have the Python name {twice!r}.")
     if family:
         outcome = "stream"
         result = Type(kind="union", annotation=family, imports=frozenset({("", family)}))
@@ -78,23 +79,21 @@ def operation_of(endpoint: Endpoint, method: str, written: Json) -> Operation:
         result = Type(kind="union", annotation=answers.success, imports=imports_of(answers.successes))
     else:
         outcome, result = "page" if is_page else "data", data
-    if twice := first_twice((*path_fields, *(body.fields if body else ()), *keywords)):
-        raise RefusedError(written["x-at"], f"Two parameters have the Python name {twice!r}.")
     return Operation(
-        id=str(endpoint.name),
-        tag=str(endpoint.tags[0]),
-        http_method=endpoint.method.upper(),
-        path=path,
-        url=in_f_string_literal(_server_of(written)) + url if path_fields else quoted(_server_of(written)) + url,
+        id=name,
+        tag=tag,
+        http_method=http_method.upper(),
+        path=quoted(path),
+        url=(in_f_string_literal if path_fields else quoted)(_server_of(written)) + url,
         server=quoted(_mark(successes, "x-server") or "core"),
-        summary=in_docstring(endpoint.summary or endpoint.name.replace("_", " ").capitalize()),
-        description=in_docstring(endpoint.description),
+        summary=in_docstring(written.get("summary") or name.replace("_", " ").capitalize()),
+        description=in_docstring(written.get("description") or ""),
         deprecated=bool(written.get("deprecated")),
         path_fields=path_fields,
         query_fields=query,
         header_fields=header,
         cookie_fields=cookies,
-        accept=_accept(endpoint),
+        accept=_accept(responses),
         body=body,
         answers=answers,
         method=method,
@@ -121,17 +120,29 @@ def _server_of(written: Json) -> str:
     return url.rstrip("/")
 
 
-def _parameter(prop: Any, place: str, written: Json) -> Field:
-    name = str(prop.name.get_untrusted_value())
-    parameter = next(each for each in written["parameters"] if (each["in"], each["name"]) == (place, name))
-    schema = parameter.get("schema") or {}
-    field = field_of(prop, {"$ref": "", **parameter, "x-default": schema.get("x-default")}, sent=True)
-    return replace(
-        field,
-        name="body_" if field.name == "body" else field.name,
-        style=_style(parameter, place, field.type),
-        supplied_by=str(parameter.get("x-supplied-by", "")),
-    )
+_PLACES = ("path", "query", "header", "cookie")
+
+
+def _parameters(types: Types, written: Json, place: str) -> tuple[Field, ...]:
+    """Return the parameters in one place. Those with the same Python name as others get their place as a suffix, or
+    stay as written."""
+    listed = written["parameters"]
+    identifiers = [PythonIdentifier(each["name"], "field_") for each in listed]
+    fields = []
+    for parameter, identifier in zip(listed, identifiers, strict=True):
+        if parameter["in"] != place:
+            continue
+        places = [other["in"] for other, same in zip(listed, identifiers, strict=True) if same == identifier]
+        if {*places} != {place} or identifier in ("client", "url"):
+            identifier = PythonIdentifier(f"{identifier}_{place}", "field_")
+        elif len(places) > 1:
+            identifier = PythonIdentifier(parameter["name"], "field_", skip_snake_case=True)
+        required = bool(parameter.get("required"))
+        key, schema = parameter["name"], parameter["schema"]
+        field = field_of(types, key, schema, parameter, required=required, sent=True, identifier=identifier)
+        name, style = "body_" if identifier == "body" else field.name, _style(parameter, place, field.type)
+        fields.append(replace(field, name=name, style=style, supplied_by=str(parameter.get("x-supplied-by", ""))))
+    return tuple(fields)
 
 
 def _style(parameter: Json, place: str, type_: Type) -> str:
@@ -157,10 +168,9 @@ def _style(parameter: Json, place: str, type_: Type) -> str:
     return "" if explode or style == "form" else style
 
 
-def _accept(endpoint: Endpoint) -> str:
+def _accept(responses: list[_Response]) -> str:
     """Return the media types of the responses if there are others than JSON's."""
-    types = [each for response in endpoint.responses if (each := extra_of(response.data).get("x-media"))]
-    types = list(dict.fromkeys(types))
+    types = list(dict.fromkeys(each.written["x-media"] for each in responses if "x-media" in each.written))
     return quoted(", ".join(types)) if set(types) - {"application/json", "*/*", "text/event-stream"} else ""
 
 
@@ -178,117 +188,121 @@ def _positional(written: Json, body: Body | None) -> tuple[Field, ...]:
     return tuple(fields[name] for name in names)
 
 
-def _mark(successes: list[Response], keyword: str) -> Any:
+def _mark(successes: list[_Response], keyword: str) -> Any:
     """Return the value of the first success that has the keyword; None if none does."""
-    return next((found for each in successes if (found := extra_of(each.data).get(keyword))), None)
+    return next((found for each in successes if (found := each.written.get(keyword))), None)
 
 
-def _wait(successes: list[Response], data: Type | None) -> Wait | None:
+def _wait(successes: list[_Response], data: Type | None) -> Wait | None:
     """`x-wait` of the success whose `status` it waits for."""
     about = _mark(successes, "x-wait")
     if about is None or data is None:
         return None
     status = f"{data.annotation}Status"
-    imports = frozenset({(str(PythonIdentifier(status, "")), f"Known{status}")})
+    imports = frozenset({(module_of(status), f"Known{status}")})
     return Wait(by=about["by"], until=tuple(about["until"]), imports=imports)
 
 
-def _asks(successes: list[Response]) -> tuple[str, str] | None:
+def _asks(successes: list[_Response]) -> tuple[str, str] | None:
     model = _mark(successes, "x-asks")
-    return None if model is None else (str(PythonIdentifier(model, "")), str(ClassName(model, "")))
+    return None if model is None else (module_of(model), str(ClassName(model, "")))
 
 
-def _is_success(response: Response) -> bool:
-    statuses = response.status_code.range
-    return statuses is not None and 200 <= statuses[0] < 300
-
-
-def _successes(endpoint: Endpoint) -> list[Response]:
-    """Return the successes. If an operation documents no other success, its default response is one."""
-    successes = [each for each in endpoint.responses if _is_success(each)]
-    default = endpoint.responses.default
-    return successes or ([default] if default else [])
-
-
-def _has_body(response: Response) -> bool:
-    return response.source["attribute"] != "None"
-
-
-def _answers(endpoint: Endpoint, documented: list[Response], at: str) -> Answers:
-    successes, errors = [], []
-    for response in endpoint.responses:
-        answer = Answer(
-            statuses=response.status_code.range,
-            source=response.source["attribute"].replace("response.json()", ""),
-            type=type_of(response.prop),
+def _responses(written: Json) -> list[_Response]:
+    """Return the responses: those of one status, those of a range, and the default."""
+    found = []
+    for status, part in written["responses"].items():
+        first, last = (
+            (int(status.replace("XX", digits)) for digits in ("00", "99")) if status != "default" else (0, 999)
         )
-        if not answer.source and holds_binary(answer.type):
+        found.append(_Response(part, first, last, _schema_of(part)))
+    return sorted(found, key=lambda each: (each.last - each.first, each.first))
+
+
+def _schema_of(part: Json) -> Json | None:
+    """Return the schema of a body or a response; None if it has no content."""
+    return part["content"][part["x-media"]]["schema"] if part.get("content") else None
+
+
+def _answers(types: Types, responses: list[_Response], documented: list[_Response], at: str) -> Answers:
+    successes, errors = [], []
+    for response in responses:
+        if response.schema is None:
+            continue
+        source = _SOURCES.get(kind_of(response.written["x-media"]), "")
+        answer = Answer(statuses=(response.first, response.last), source=source, type=types.type_of(response.schema))
+        if not source and holds_binary(answer.type):
             raise RefusedError(at, "Binary data within JSON is not supported.")
-        if _has_body(response) and response in documented:
+        if response in documented:
             successes.append(answer)
-        if _has_body(response) and not _is_success(response) and answer.type.kind == "model":
+        if not response.is_success and answer.type.kind == "model":
             errors.append(answer)
-    optional = not successes or any(not _has_body(each) for each in documented)
+    optional = not successes or any(each.schema is None for each in documented)
     return Answers(successes=tuple(successes), errors=tuple(errors), optional=optional)
 
 
-def _event_family(at: str, successes: list[Response]) -> str:
+_SOURCES = {"bytes": "response.content", "text": "response.text"}
+
+
+def _event_family(types: Types, successes: list[_Response], at: str) -> str:
     """Return the union of a stream's events, found by the mark of the first one; "" if it isn't a stream."""
     for response in successes:
-        if extra_of(response.data).get("x-event-stream"):
-            event = next(iter(getattr(response.prop, "inner_properties", ())), response.prop)
-            if family := extra_of(getattr(event, "data", None)).get("x-event-family"):
+        if response.written.get("x-event-stream"):
+            _, event = types.target(types.variants_of(response.schema or {})[0])
+            if family := event.get("x-event-family"):
                 return quoted(family)
             raise RefusedError(at, "The events of the stream have no 'x-event-family'.")
     return ""
 
 
-def _envelope_data(successes: list[Response]) -> Type | None:
+def _envelope_data(types: Types, successes: list[_Response]) -> Type | None:
     """Return the type of `data` in a success that only consists of an envelope around it."""
-    body = next((each.prop for each in successes if _has_body(each)), None)
-    if not isinstance(body, parsed.ModelProperty):
+    body = next((each.schema for each in successes if each.schema is not None), {})
+    _, envelope = types.target(body)
+    properties = envelope.get("properties", {}) if types.kind_of(envelope) == "model" else {}
+    if "data" not in properties or "data" not in envelope.get("required", ()) or properties.keys() - {"data", "meta"}:
         return None
-    fields = {str(each.python_name): each for each in properties_of(canonical(body))}
-    data = fields.pop("data", None)
-    return type_of(data) if data and data.required and not fields.keys() - {"meta"} else None
+    return types.type_of(properties["data"])
 
 
-def _path(endpoint: Endpoint, fields: tuple[Field, ...]) -> tuple[str, str]:
-    """Return the path with its parameters' names, in which the parser puts the Python names, and its f-string."""
-    raw = endpoint.path.get_untrusted_value()
-    path, url = quoted(raw), in_f_string_literal(raw)
-    for parameter, field in zip(endpoint.path_parameters, fields, strict=True):
-        path = path.replace(f"{{{parameter.python_name}}}", f"{{{field.key}}}")
+def _path(path: str, fields: tuple[Field, ...], at: str) -> tuple[tuple[Field, ...], str]:
+    """Return the path's fields in its order, and the f-string of its URL; without fields, the string."""
+    names = re.findall(r"{([^{}]*)}", quoted(path))
+    if sorted(names) != sorted(each.key for each in fields if each.required):
+        raise RefusedError(at, f"Each part in braces of {path!r} needs a required parameter, and no other.")
+    url = in_f_string_literal(path) if fields else quoted(path)
+    for field in fields:
         value = field.name if field.type.kind == "str" else f"as_text('{field.key}', {field.name})"
-        url = url.replace(f"{{{{{parameter.python_name}}}}}", f"{{path_segment('{field.key}', {value})}}")
-    return path, url if fields else path
+        url = url.replace(f"{{{{{field.key}}}}}", f"{{path_segment('{field.key}', {value})}}")
+    return tuple(sorted(fields, key=lambda each: names.index(each.key))), url
 
 
-def _body(body: ParsedBody, taken: set[str], written: Json) -> Body:
-    field = field_of(body.prop, {}, sent=True)
-    media = written["requestBody"]["x-media"]
-    argument = body.body_type.value
-    usual = {"json": "application/json", "data": "application/x-www-form-urlencoded"}.get(argument, media)
-    header = "" if media in (usual, "multipart/form-data", "*/*") else quoted(media)
-    header = quoted(media) if argument == "content" else header
-    header = "application/octet-stream" if "*" in header else header
-    encoding = next(iter(written["requestBody"]["content"].values())).get("encoding") or {}
-    types = {name: each["contentType"] for name, each in encoding.items() if "contentType" in each}
-    part_types = {name: each for name, each in types.items() if not {*each} & {*"*,"}}
+def _body(types: Types, written: Json, taken: set[str]) -> Body:
+    schema, media = _schema_of(written) or {}, written["x-media"]
+    required = bool(written.get("required"))
+    field = field_of(types, "body", schema, {}, required=required, sent=True, identifier="body")
+    argument = {"json": "json", "multipart": "files", "form": "data"}.get(kind_of(media), "content")
+    set_by_httpx = {"json": "application/json", "data": "application/x-www-form-urlencoded", "files": media}
+    if "*" in media:
+        media = set_by_httpx.get(argument, "application/octet-stream")
+    header = "" if media == set_by_httpx.get(argument) else quoted(media)
+    encoding = written["content"][written["x-media"]].get("encoding") or {}
+    types_of_parts = {name: each["contentType"] for name, each in encoding.items() if "contentType" in each}
+    part_types = {name: each for name, each in types_of_parts.items() if not {*each} & {*"*,"}}
     whole = Body(field=field, argument=argument, media_type=header, model=None, fields=(field,), part_types=part_types)
-    if not isinstance(body.prop, parsed.ModelProperty) or field.type.kind != "model":
+    if field.type.kind != "model":
         return whole
-    model = canonical(body.prop)
-    fields = [_keyword(each, model) for each in properties_of(model)]
+    model = field.type.annotation
+    fields = [_keyword(types, *each) for each in fields_of(types, model, sent=True).values()]
     return replace(
         whole,
-        model=(str(model.class_info.module_name), str(model.class_info.name)),
+        model=(module_of(model), model),
         fields=tuple(
             replace(each, attribute=each.name, name=f"{each.name}_body") if each.name in taken else each
             for each in fields
             if not each.read_only
         ),
-        ensured_by=_ensured_by(extra_of(model.data).get("x-ensured-by", ())),
+        ensured_by=_ensured_by(types.schemas[model].get("x-ensured-by", ())),
     )
 
 
@@ -296,16 +310,15 @@ def _ensured_by(names: str | list[str]) -> tuple[str, ...]:
     return tuple(quoted(name) for name in ([names] if isinstance(names, str) else names))
 
 
-def _keyword(prop: Any, model: parsed.ModelProperty) -> Field:
+def _keyword(types: Types, field: Field, about: Json) -> Field:
     """Turn a field of a body into a keyword of the method."""
-    field = field_of(prop, as_written(prop, model), sent=True)
     field = replace(field, type=taking_files(field.type))
-    accepts = as_written(prop, model).get("x-accepts")
+    accepts = about.get("x-accepts")
     if accepts is None:
         return field
     # `list[X]` becomes `ToolIds[X]`, a generic alias of accepted.py, and X also patterns of events.
     annotation = field.type.annotation.replace("list[", f"{ClassName(accepts['by'], '')}[", 1)
-    if patterns := _patterns(prop):
+    if patterns := _patterns(types, about):
         annotation = annotation.replace("]", f" | Literal[{', '.join(map(repr, patterns))}]]", 1)
     description = f"{field.description} {in_docstring(accepts['description'])}"
     return replace(
@@ -313,9 +326,9 @@ def _keyword(prop: Any, model: parsed.ModelProperty) -> Field:
     )
 
 
-def _patterns(prop: Any) -> list[str]:
+def _patterns(types: Types, schema: Json) -> list[str]:
     """Return `*`, and each beginning of a type of event, such as `room.message.*`."""
-    array = next((each for each in getattr(prop, "inner_properties", [prop]) if hasattr(each, "inner_property")), prop)
-    values = getattr(getattr(array, "inner_property", None), "values", ())
-    steps = [value.split(".") for value in values]
-    return sorted({".".join([*each[:length], "*"]) for each in steps for length in range(len(each))})
+    arrays = [array for each in types.variants_of(schema) if "items" in (array := types.target(each)[1])]
+    values = types.target(arrays[0]["items"])[1].get("enum", ()) if arrays else ()
+    parts = [value.split(".") for value in values]
+    return sorted({".".join([*each[:length], "*"]) for each in parts for length in range(len(each))})

@@ -202,8 +202,8 @@ class Body:
 class Answer:
     """A documented response with a body."""
 
-    statuses: tuple[int, int] | None
-    """The first and the last; None for a default response."""
+    statuses: tuple[int, int]
+    """The first and the last."""
     source: str
     """The code of its value; "" if that is read from JSON."""
     type: Type

@@ -1,40 +1,28 @@
-"""Types of values: how the JSON of a schema is checked and converted, and how the variants of a union are told apart.
-
-Only this module, models.py, operations.py and specification.py import the parser, whose classes aren't a public API.
-"""
+"""Types of values: how their JSON is checked and converted, and how the variants of a union are told apart."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
-from document import Problem
-from openapi_python_client.parser import properties as parsed
+from document import Json, Problem
+from normal import Normal, module_of, referenced
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from plan import Objects, Type, Variants
 
-_KINDS: dict[type, str] = {
-    parsed.AnyProperty: "any",
-    parsed.BooleanProperty: "bool",
-    parsed.ConstProperty: "const",
-    parsed.DateProperty: "date",
-    parsed.DateTimeProperty: "datetime",
-    parsed.FileProperty: "bytes",
-    parsed.FloatProperty: "number",
-    parsed.IntProperty: "int",
-    parsed.ListProperty: "list",
-    parsed.NoneProperty: "null",
-    parsed.StringProperty: "str",
-    parsed.UnionProperty: "union",
-    parsed.UuidProperty: "str",
+_KINDS = {"array": "list", "boolean": "bool", "integer": "int", "null": "null", "number": "number"}
+_KINDS_OF_TEXT = {"binary": "bytes", "date": "date", "date-time": "datetime"}
+_ANNOTATIONS = {
+    "any": "Any",
+    "date": "datetime.date",
+    "datetime": "datetime.datetime",
+    "null": "None",
+    "number": "float",
 }
 # Values that are kept unchanged: their Python types by kind, and in words.
 _PLAIN = {"bool": ["bool"], "bytes": ["bytes"], "int": ["int"], "number": ["int", "float"], "str": ["str"]}
 _WORDS = {"bool": "a boolean", "bytes": "bytes", "float": "a number", "int": "an integer", "str": "a string"}
-
-# The models by name. The parser copies a model wherever it is used, often before knowing its properties.
-MODELS: dict[str, parsed.ModelProperty] = {}
 
 
 class RefusedError(Exception):
@@ -45,98 +33,164 @@ class RefusedError(Exception):
         self.problem = Problem(pointer, text)
 
 
-def place_of(model: parsed.ModelProperty) -> str:
-    return str(extra_of(model.data).get("x-at", ""))
+class Types:
+    """The types of a document's schemas."""
+
+    def __init__(self, simple: Normal) -> None:
+        self.schemas = simple.schemas
+        self._tags = simple.tags
+        self._received = simple.received
+
+    def target(self, schema: Json) -> tuple[str, Json]:
+        """Return what a schema refers to in the end, and the name of that; "" if it refers to nothing."""
+        names = [""]
+        while (name := referenced(schema)) and name not in names:
+            names.append(name)
+            schema = self.schemas[name]
+        return names[-1], schema
+
+    def kind_of(self, schema: Json) -> str:
+        kind = schema.get("type")
+        if "enum" in schema:
+            return "str" if kind == "string" else "int"
+        if "anyOf" in schema or "oneOf" in schema or isinstance(kind, list):
+            return "union"
+        if schema.get("const") is not None and kind != "boolean":
+            return "const"
+        if kind == "object":
+            return "model" if schema.get("properties") else "map" if self.values_of(schema) else "dict"
+        return _KINDS_OF_TEXT.get(schema.get("format", ""), "str") if kind == "string" else _KINDS.get(str(kind), "any")
+
+    def values_of(self, schema: Json) -> Json | None:
+        """Return the schema of a map's values, or of a model's undocumented fields; None if they may be anything."""
+        values = schema.get("additionalProperties")
+        return values if isinstance(values, dict) and self.kind_of(self.target(values)[1]) != "any" else None
+
+    def properties_of(self, name: str) -> dict[str, Json]:
+        """Return the schemas of a model's properties, starting with the required ones."""
+        schema = self.schemas[name]
+        required = schema.get("required", ())
+        return dict(sorted(schema.get("properties", {}).items(), key=lambda each: each[0] not in required))
+
+    def type_of(self, schema: Json, *, sent: bool = False, outer: tuple[str, ...] = ()) -> Type:
+        """Return the type of a schema; `outer` are the lists, maps and unions that contain it."""
+        name, schema = self.target(schema)
+        if name in outer:
+            schema = {}  # a list, map or union that contains itself, with no model between, holds any value there
+        outer = (*outer, name) if name else outer
+        kind = self.kind_of(schema)
+        if kind in ("list", "map"):
+            item = self.type_of(schema["items" if kind == "list" else "additionalProperties"], sent=sent, outer=outer)
+            annotation = f"list[{item.annotation}]" if kind == "list" else f"dict[str, {item.annotation}]"
+            return Type(kind=kind, annotation=annotation, imports=item.imports, item=item)
+        if kind == "union":
+            return self._union([*self._variants(schema, outer)], sent, outer)
+        if "enum" in schema or kind in ("dict", "model"):
+            annotation = f"Known{name}" if sent and "enum" in schema else name
+            return Type(kind=kind, annotation=annotation, imports=frozenset({(module_of(name), annotation)}))
+        const = repr(schema["const"]) if kind == "const" else ""
+        annotation = f"Literal[{const}]" if const else _ANNOTATIONS.get(kind, kind)
+        return Type(kind=kind, annotation=annotation, nullable=kind in ("any", "null"), const=const)
+
+    def variants_of(self, schema: Json) -> list[Json]:
+        """Return the variants of a union, or the schema itself."""
+        name, target = self.target(schema)
+        return [*self._variants(target, (name,))] if self.kind_of(target) == "union" else [schema]
+
+    def _variants(self, union: Json, outer: tuple[str, ...]) -> Iterator[Json]:
+        kinds = union["type"] if isinstance(union.get("type"), list) else ()
+        for each in [*union.get("anyOf", ()), *union.get("oneOf", ())] or [{**union, "type": kind} for kind in kinds]:
+            name, target = self.target(each)
+            if self.kind_of(target) == "union" and name not in outer:
+                yield from self._variants(target, (*outer, name))
+            else:
+                yield each
+
+    def _union(self, schemas: list[Json], sent: bool, outer: tuple[str, ...]) -> Type:
+        by_annotation: dict[str, tuple[Type, Json]] = {}
+        for each in schemas:
+            of = self.type_of(each, sent=sent, outer=outer)
+            by_annotation.setdefault(of.annotation, (of, self.target(each)[1]))
+        types = [of for of, _ in by_annotation.values()]
+        others = [each for each in types if each.kind != "null"]
+        objects = self._objects([each for each in by_annotation.values() if each[0].kind in ("dict", "map", "model")])
+        annotations = [each.annotation for each in others]
+        if objects and len(objects.models) > 1 and not objects.fallback:
+            annotations.append("dict[str, Any]")
+        nullable = any(each.nullable for each in types)
+        is_checked = "Any" not in annotations
+        if nullable and is_checked:
+            annotations.append("None")
+        only = others[0] if len(others) == 1 else None
+        return Type(
+            kind="union",
+            annotation=" | ".join(annotations),
+            imports=frozenset().union(*(each.imports for each in types)),
+            nullable=nullable,
+            only=only,
+            variants=_variants([*by_annotation.values()], objects) if is_checked and not only else None,
+        )
+
+    def _objects(self, variants: list[tuple[Type, Json]]) -> Objects | None:
+        if not variants:
+            return None
+        models = [each.annotation for each, _ in variants if each.kind == "model"]
+        maps = [(each, schema) for each, schema in variants if each.kind == "map"]
+        if maps and len(variants) > 1:
+            raise RefusedError(maps[0][1]["x-at"], "A map among other objects of a union is not supported.")
+        tags = {name: self.tags_of(name) for name in models}
+        discriminator = _discriminator(tags)
+        others = [name for name in models if discriminator not in tags[name]]
+        if not discriminator and len(models) > 1:
+            others = self._by_demands(models)
+        return Objects(
+            models=tuple(others if len(others) == len(models) else models),
+            free=len(models) < len(variants),
+            discriminator=discriminator,
+            by_constant={value: name for name in models if name not in others for value in tags[name][discriminator]},
+            fallback=others[0] if discriminator and len(others) == 1 else "",
+            map=maps[0][0] if maps else None,
+        )
+
+    def _by_demands(self, models: list[str]) -> list[str]:
+        """Sort the models: the first that fits is the right one, because it requires something that no later one
+        knows."""
+        properties = {name: self.properties_of(name) for name in models}
+        rest, ordered = [*models], []
+        if not self._received.intersection(models):
+            return models  # the caller says which one it is
+        while rest:
+            for name in rest:
+                required = {key for key in properties[name] if key in self.schemas[name].get("required", ())}
+                if all(required - properties[each].keys() for each in rest if each != name):
+                    ordered.append(name)
+                    rest.remove(name)
+                    break
+            else:
+                text = f"The variants {' and '.join(map(repr, rest))} of a union can't be told apart."
+                text += " Add a discriminator or a constant property."
+                raise RefusedError(self.schemas[rest[0]]["x-at"], text)
+        return ordered
+
+    def tags_of(self, name: str) -> dict[str, list[str]]:
+        """Return, by name, the strings that properties of the model always have, starting with those that a
+        discriminator names."""
+        tags = {quoted(key): [*map(quoted, values)] for key, values in self._tags.get(name, {}).items()}
+        for key, schema in self.properties_of(name).items():
+            _, of = self.target(schema)
+            if self.kind_of(of) == "const" and isinstance(of["const"], str | bool):
+                tags.setdefault(quoted(key), [quoted(str(of["const"]))])
+            elif "enum" in of and self.kind_of(of) == "str":
+                tags.setdefault(quoted(key), [*map(quoted, sorted(of["enum"]))])
+        return tags
 
 
-def extra_of(data: Any) -> dict[str, Any]:
-    """The `x-...` of a part of the document."""
-    return getattr(data, "model_extra", None) or {}
-
-
-def kind_of(prop: Any) -> str:
-    if isinstance(prop, parsed.LiteralEnumProperty):
-        return prop.value_type.__name__
-    if isinstance(prop, parsed.ModelProperty):
-        return "model" if not is_free(prop) else "map" if values_of(prop) else "dict"
-    return _KINDS[type(prop)]
-
-
-def is_free(model: parsed.ModelProperty) -> bool:
-    return not model.data.properties and not model.data.allOf
-
-
-def values_of(model: parsed.ModelProperty) -> Any:
-    """Return the property of a map's values, or of a model's undocumented fields; None if they may be anything."""
-    values = canonical(model).additional_properties
-    return None if isinstance(values, parsed.AnyProperty) else values
-
-
-def canonical(model: parsed.ModelProperty) -> parsed.ModelProperty:
-    """Return the copy of a model that knows its properties."""
-    return MODELS[str(model.class_info.name)]
-
-
-def properties_of(model: parsed.ModelProperty) -> list[Any]:
-    return [*(model.required_properties or []), *(model.optional_properties or [])]
-
-
-def type_of(prop: Any, *, sent: bool = False) -> Type:
-    kind = kind_of(prop)
-    if kind == "list":
-        item = type_of(prop.inner_property, sent=sent)
-        return Type(kind=kind, annotation=f"list[{item.annotation}]", imports=item.imports, item=item)
-    if kind == "map":
-        try:
-            item = type_of(values_of(prop), sent=sent)
-        except RecursionError:
-            raise RefusedError(place_of(prop), "A map that contains itself is not supported.") from None
-        return Type(kind=kind, annotation=f"dict[str, {item.annotation}]", imports=item.imports, item=item)
-    if kind == "union":
-        return _union(prop.inner_properties, sent)
-    if isinstance(prop, parsed.LiteralEnumProperty | parsed.ModelProperty):
-        is_closed = sent and isinstance(prop, parsed.LiteralEnumProperty)
-        name = f"Known{prop.class_info.name}" if is_closed else str(prop.class_info.name)
-        return Type(kind=kind, annotation=name, imports=frozenset({(str(prop.class_info.module_name), name)}))
-    if isinstance(prop, parsed.FileProperty | parsed.UuidProperty):
-        return Type(kind=kind, annotation=kind)
-    return Type(
-        kind=kind,
-        annotation=prop.get_type_string(no_optional=True).as_unembedded_code(),
-        nullable=kind in ("any", "null"),
-        const=prop.value.python_code.as_unembedded_code() if kind == "const" else "",
-    )
-
-
-def _union(inner: list[Any], sent: bool) -> Type:
-    types = [type_of(each, sent=sent) for each in inner]
-    others = [each for each in types if each.kind != "null"]
-    objects = _objects([each for each in inner if isinstance(each, parsed.ModelProperty)])
-    annotations = [each.annotation for each in others]
-    if objects and len(objects.models) > 1 and not objects.fallback:
-        annotations.append("dict[str, Any]")
-    nullable = any(each.nullable for each in types)
-    is_checked = "Any" not in annotations
-    if nullable and is_checked:
-        annotations.append("None")
-    only = others[0] if len(others) == 1 else None
-    return Type(
-        kind="union",
-        annotation=" | ".join(dict.fromkeys(annotations)),
-        imports=frozenset().union(*(each.imports for each in types)),
-        nullable=nullable,
-        only=only,
-        variants=_variants(others, inner, objects) if is_checked and not only else None,
-    )
-
-
-def _variants(types: list[Type], inner: list[Any], objects: Objects | None) -> Variants:
-    arrays = [each for each in types if each.kind == "list"]
-    times = [each for each in types if each.kind in ("date", "datetime")]
+def _variants(types: list[tuple[Type, Json]], objects: Objects | None) -> Variants:
+    arrays = [each for each, _ in types if each.kind == "list"]
+    times = [each for each, _ in types if each.kind in ("date", "datetime")]
     plain: dict[str, None] = {}
-    for prop in inner:
-        kind = kind_of(prop)
-        plain |= dict.fromkeys([type(prop.value.raw_value).__name__] if kind == "const" else _PLAIN.get(kind, []))
+    for each, schema in types:
+        plain |= dict.fromkeys([type(schema["const"]).__name__] if each.const else _PLAIN.get(each.kind, []))
     expected = ["an object"] * bool(objects) + ["an array"] * bool(arrays) + [_WORDS[each] for each in plain]
     return Variants(
         objects=objects,
@@ -147,28 +201,6 @@ def _variants(types: list[Type], inner: list[Any], objects: Objects | None) -> V
     )
 
 
-def _objects(variants: list[parsed.ModelProperty]) -> Objects | None:
-    if not variants:
-        return None
-    models = {str(each.class_info.name): each for each in variants if not is_free(each)}
-    maps = [each for each in variants if kind_of(each) == "map"]
-    if maps and len(variants) > 1:
-        raise RefusedError(place_of(maps[0]), "A map among other objects of a union is not supported.")
-    tags = {name: tags_of(model) for name, model in models.items()}
-    discriminator = _discriminator(tags)
-    others = [name for name in models if discriminator not in tags[name]]
-    if not discriminator and len(models) > 1:
-        others = _by_demands(models)
-    return Objects(
-        models=tuple(others if len(others) == len(models) else models),
-        free=len(models) < len(variants),
-        discriminator=discriminator,
-        by_constant={value: name for name in models if name not in others for value in tags[name][discriminator]},
-        fallback=others[0] if discriminator and len(others) == 1 else "",
-        map=type_of(maps[0]) if maps else None,
-    )
-
-
 def _discriminator(tags: dict[str, dict[str, list[str]]]) -> str:
     """Return the first property for which no two models share a value; "" if there is none."""
     for name in dict.fromkeys(name for each in tags.values() for name in each):
@@ -176,40 +208,6 @@ def _discriminator(tags: dict[str, dict[str, list[str]]]) -> str:
         if sum(name in each for each in tags.values()) > 1 and set(values.values()) == {1}:
             return name
     return ""
-
-
-def _by_demands(models: dict[str, parsed.ModelProperty]) -> list[str]:
-    """Sort the models: the first that fits is the right one, because it requires something that no later one knows."""
-    rest, ordered = dict(models), []
-    if not any(extra_of(model.data).get("x-read") for model in models.values()):
-        return list(models)  # the caller says which one it is
-    while rest:
-        for name, model in rest.items():
-            required = {each.name for each in canonical(model).required_properties or ()}
-            others = [other for key, other in rest.items() if key != name]
-            if all(required - {each.name for each in properties_of(canonical(other))} for other in others):
-                ordered.append(rest.pop(name) and name)
-                break
-        else:
-            names = " and ".join(map(repr, rest))
-            text = f"The variants {names} of a union can't be told apart. Add a discriminator or a constant property."
-            raise RefusedError(place_of(next(iter(rest.values()))), text)
-    return ordered
-
-
-def tags_of(model: parsed.ModelProperty) -> dict[str, list[str]]:
-    """Return, by name, the strings that properties of the model always have, starting with those that a discriminator
-    names."""
-    tags = {
-        quoted(name): [quoted(each) for each in values]
-        for name, values in extra_of(model.data).get("x-tags", {}).items()
-    }
-    for prop in properties_of(canonical(model)):
-        if isinstance(prop, parsed.ConstProperty) and isinstance(prop.value.raw_value, str | bool):
-            tags.setdefault(quoted(prop.name), [quoted(str(prop.value.raw_value))])
-        elif isinstance(prop, parsed.LiteralEnumProperty) and prop.value_type is str:
-            tags.setdefault(quoted(prop.name), [quoted(each) for each in sorted(map(str, prop.values))])
-    return tags
 
 
 def taking_files(of: Type) -> Type:
