@@ -1,5 +1,5 @@
-"""Suggests a replacement for a name, a keyword or a call that doesn't exist: through a table of hints or words with the
-same meaning. Otherwise lists what exists.
+"""Suggests a replacement for a name, a keyword or a call that doesn't exist: through words with the same meaning or, for
+Interactor's own client, the table `interactor_ext/hints.txt`. Otherwise lists what exists.
 """
 
 from __future__ import annotations
@@ -47,27 +47,29 @@ class Hint(NamedTuple):
 
 
 @cache
-def hints(package: str) -> dict[str, dict[str, Hint]]:
-    """The table `hints.txt` of a package, by section: `guess guess = our name`, or `guess guess: what to do`."""
+def hints() -> dict[str, dict[str, Hint]]:
+    """The table, by section: `guess guess = our name`, or `guess guess: what to do`."""
     table: dict[str, dict[str, Hint]] = {}
-    section = table
+    section: dict[str, Hint] = {}
+    if __package__ != "interactor_client":
+        return table
     try:
-        lines = files(package).joinpath("hints.txt").read_text(encoding="utf-8").splitlines()
+        lines = files("interactor_ext").joinpath("hints.txt").read_text(encoding="utf-8").splitlines()
     except (OSError, ImportError):
-        return {}
+        return table
     for line in lines:
         if line.startswith("["):
-            section = table.setdefault(line[1:-1], {})  # type: ignore[assignment]
+            section = table.setdefault(line[1:-1], {})
         elif found := re.match(r"([\w. ]+?)( =|:) (.+)", line):
             guesses, sign, text = found.groups()
-            section |= dict.fromkeys(map(snake, guesses.split()), Hint(text, sign == " ="))  # type: ignore[arg-type]
+            section |= dict.fromkeys(map(snake, guesses.split()), Hint(text, sign == " ="))
     return table
 
 
-def hint(sections: Iterable[tuple[str, str]], name: str) -> Hint | None:
-    """The first hint for a name, in sections of the tables of packages."""
+def hint(sections: Iterable[str], name: str) -> Hint | None:
+    """The first hint for a name, in sections of the table."""
     wanted = snake(name)
-    return next((found for package, each in sections if (found := hints(package).get(each, {}).get(wanted))), None)
+    return next((found for each in sections if (found := hints().get(each, {}).get(wanted))), None)
 
 
 def advice(owner: Any, name: str) -> str:
@@ -114,8 +116,7 @@ def call_advice(problem: str, function: Any, args: Sequence[Any], kwargs: Mappin
     known = [each.name for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
     tag = _tag(kind)
     call = f"{tag}.{name}" if tag else f".{name}" if is_method and function.__name__ != "__init__" else name
-    sections = [(package, f"{each}.{function.__name__}") for package, each in _sections(kind)]
-    sections = sections if is_method else [("interactor_ext", name)]
+    sections = [f"{each}.{function.__name__}" for each in _sections(kind)] if is_method else [name]
     if unknown := [each for each in kwargs if each not in known]:
         advice = keyword_advice(unknown[0], known, sections, tag=tag, call=call)
         is_body = unknown[0] in _BODIES and isinstance(kwargs[unknown[0]], dict) and len(known) > 1
@@ -133,13 +134,13 @@ def call_advice(problem: str, function: Any, args: Sequence[Any], kwargs: Mappin
 
 
 def keyword_advice(
-    name: str, known: Sequence[str], sections: Sequence[tuple[str, str]] = (), *, tag: str = "", call: str = ""
+    name: str, known: Sequence[str], sections: Sequence[str] = (), *, tag: str = "", call: str = ""
 ) -> str:
     """The end of a message about a keyword that isn't among those `known`."""
-    for section in (*sections, (str(__package__), "keywords")):
+    for section in (*sections, "keywords"):
         if found := hint([section], name):
             if not found.is_name:
-                if section[1] == "keywords" and not tag:
+                if section == "keywords" and not tag:
                     continue  # that section is about calls of resources
                 if "{tag}.iterate" not in found.text or "page" in known:
                     return f": {found.text.format(tag=tag, call=call)}"
@@ -188,7 +189,7 @@ def names_of(names: Sequence[str], verb: str) -> str:
 def module_advice(module: Any, name: str, elsewhere: Sequence[str]) -> str:
     """The end of a message about a name that a module lacks."""
     others = [each for each in elsewhere if each != module.__name__]
-    if found := hint([(_package(module.__name__), module.__name__), ("interactor_ext", "imports")], name):
+    if found := hint([module.__name__, "imports"], name):
         if not found.is_name:
             return f": {found.text}"
         is_root = module.__name__ in elsewhere[:1]
@@ -247,16 +248,10 @@ def _tag(kind: type) -> str:
     return last if last in RESOURCES and package == f"{__package__}.api" else ""
 
 
-def _sections(kind: type) -> list[tuple[str, str]]:
-    """The sections of the tables with hints for the attributes of a class, the nearest first."""
+def _sections(kind: type) -> list[str]:
+    """The sections with hints for the attributes of a class, the nearest first."""
     ours = [each for each in kind.__mro__ if each.__module__.startswith((f"{__package__}.", "interactor_ext"))]
-    named = [(_package(each.__module__), each.__name__.removeprefix("Async")) for each in ours]
-    return [*named, *([(str(__package__), "resource")] if _tag(kind) else [])]
-
-
-def _package(module: str) -> str:
-    """The package whose table has hints for a module."""
-    return str(__package__) if module.startswith(f"{__package__}.") else module.partition(".")[0]
+    return [*(each.__name__.removeprefix("Async") for each in ours), *(["resource"] if _tag(kind) else [])]
 
 
 def _form(parameters: Sequence[inspect.Parameter], given: int) -> list[str]:

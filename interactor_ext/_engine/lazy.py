@@ -99,7 +99,7 @@ class _MissingModules:
         if package == "interactor_ext":
             from interactor_client.advice import hint
 
-            if found := hint([(package, "modules")], module.rpartition(".")[2]):
+            if found := hint(["modules"], module.rpartition(".")[2]):
                 meant = f"write `from {found.text} import ...`" if found.is_name else found.text
                 raise ModuleNotFoundError(f"No module named {name!r}: {meant}", name=name)
 

@@ -43,12 +43,7 @@ ROWS = [
     for row in Path(__file__).with_name("first_guesses.txt").read_text().splitlines()
     if row and not row.startswith("#")
 ]
-TABLES = [
-    (package, section, guess, hint)
-    for package in ("interactor_client", "interactor_ext")
-    for section, hints in advice.hints(package).items()
-    for guess, hint in hints.items()
-]
+TABLE = [(section, guess, hint) for section, hints in advice.hints().items() for guess, hint in hints.items()]
 
 
 def get_time(zone: str) -> str:
@@ -114,7 +109,7 @@ def test_no_hint_names_what_is_not_there() -> None:
     with InteractorClient(**KEYS) as client:
         methods = {f"{tag}.{method}" for tag in RESOURCES for method in dir(getattr(client, tag))}
     wrong = []
-    for _, section, guess, hint in TABLES:
+    for section, guess, hint in TABLE:
         text = hint.text
         called = re.findall(rf"(?<![\w/])({'|'.join(RESOURCES)})\.(\w+)\(", text)
         wrong += [(section, guess, text) for tag, method in called if f"{tag}.{method}" not in methods]
@@ -134,7 +129,7 @@ def test_no_hint_names_what_is_not_there() -> None:
 
 def test_commands_of_hints_exist(subtests: pytest.Subtests, capsys: pytest.CaptureFixture[str]) -> None:
     for text in sorted(
-        {hint.text for _, section, _, hint in TABLES if section in ("commands", "webhooks") and hint.is_name}
+        {hint.text for section, _, hint in TABLE if section in ("commands", "webhooks") and hint.is_name}
     ):
         with subtests.test(text=text):
             command = re.fullmatch(r"interactor ([\w -]+?)(?:, .*)?", text)

@@ -314,7 +314,7 @@ def _other_name(name: str, *sections: str) -> str | None:
     """Return our name for a setting that other SDKs call differently."""
     from interactor_client.advice import hint
 
-    found = hint([("interactor_ext", section) for section in sections], name)
+    found = hint(sections, name)
     return found and found.text
 
 
