@@ -131,6 +131,12 @@ paths:
               type: object
               properties: { ids: { type: array, items: { type: integer } }, is_new: { type: boolean } }
       responses: { "200": { description: The photo., content: { image/png: {} } } }
+  /notes:
+    put:
+      operationId: set_note
+      parameters: [{ name: X-Tags, in: header, schema: { type: array, items: { type: string } } }]
+      requestBody: { required: true, content: { text/csv: { schema: { type: string } } } }
+      responses: { "204": { description: Set. } }
   /styled:
     get:
       operationId: get_styled
@@ -154,14 +160,14 @@ import email
 import httpx
 import parts
 from parts import Client
-from parts.api.default import add_photo, set_photo
+from parts.api.default import add_photo, set_note, set_photo
 from parts.bodies import File
 from parts.models import AddPhotoBody, AddPhotoBodyAbout, SetPhotoBody
 
 def answer(request):
     kind, body = request.headers["content-type"], request.read()
     if "multipart" not in kind:
-        print(kind, body.decode(), request.headers["accept"])
+        print(kind, body.decode(), request.headers["accept"], request.headers.get("x-tags"))
         return httpx.Response(200, content=b"PNG")
     print(request.url.query)
     for part in email.message_from_bytes(b"Content-Type: " + kind.encode() + b"\\r\\n\\r\\n" + body).get_payload():
@@ -173,6 +179,7 @@ with Client("http://localhost", httpx_args={"transport": httpx.MockTransport(ans
     body = AddPhotoBody(photo=File(b"PNG", "a.png"), about=about, tags=["x", "y"])
     add_photo.sync(client=client, body=body, form_="f", multipart_="m", body_="b")
     print(set_photo.sync(client=client, body=SetPhotoBody(ids=[1, 2], is_new=True)))
+    set_note.sync(client=client, body="a;b", x_tags=["x", "y"])
 print("Unlike `set_photo`." in add_photo.sync.__doc__)
 print(parts.__doc__)
 """
@@ -182,13 +189,14 @@ form-data; name="photo"; filename="a.png" image/png PNG
 form-data; name="about" application/json {"place": "Oslo"}
 form-data; name="tags" None x
 form-data; name="tags" None y
-application/x-www-form-urlencoded ids=1&ids=2&is_new=true image/png
+application/x-www-form-urlencoded ids=1&ids=2&is_new=true image/png None
 b'PNG'
+text/csv a;b */* x,y
 True
 """
 LEFT_OUT = (
-    "GET /styled: line 39: /paths/~1styled/get/parameters/0: The style of the cookie parameter 'a' is not supported",
-    "GET /broken: line 51: /paths/~1broken/get/responses/200/content/application~1json/schema/oneOf/0: The variants ",
+    "GET /styled: line 45: /paths/~1styled/get/parameters/0: The style of the cookie parameter 'a' is not supported",
+    "GET /broken: line 57: /paths/~1broken/get/responses/200/content/application~1json/schema/oneOf/0: The variants ",
 )
 
 
