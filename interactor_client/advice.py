@@ -1,4 +1,4 @@
-"""Suggests a replacement for a name, a keyword or a call that doesn't exist: through words with the same meaning or, for
+"""Suggests a replacement for a name, a keyword or a call that doesn't exist: with words that mean the same or, for
 Interactor's own client, the table `interactor_ext/hints.txt`. Otherwise lists what exists.
 """
 
