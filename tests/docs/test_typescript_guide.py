@@ -34,7 +34,7 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     for name, program in PROGRAMS.items():
         (folder / name).write_text(program)
     for command in COMMANDS:
-        if command.startswith(("npx openapi-ts ", "npx openapi-typescript ")):
+        if command.startswith("npx openapi-ts "):
             run(folder, command)
     return folder
 
@@ -49,7 +49,7 @@ def run(folder: Path, command: str, **env: str) -> str:
 
 def test_guides_programs_fit_the_generated_types(project: Path) -> None:
     (check,) = (command for command in COMMANDS if command.startswith("npx tsc "))
-    run(project, check.replace(" chat.ts", " chat.ts rooms.ts every_operation.ts"))
+    run(project, check.replace(" chat.ts", " chat.ts every_operation.ts"))
 
 
 def test_guides_chat_prints_streamed_answer(project: Path) -> None:
