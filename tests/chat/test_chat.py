@@ -532,12 +532,12 @@ def test_reply_entered_twice_raises_runtime_error(sandbox: Sandbox) -> None:
 
 def test_browser_that_leaves_ends_its_chat_at_once(tmp_path: Path, sandbox: Sandbox, go_on: threading.Event) -> None:
     needs(["fastapi", "uvicorn"])
-    (block,) = [block for block in blocks(DOCS / "how-to/chat.md") if block.title == "answers.py"]
+    (block,) = [block for block in blocks(DOCS / "how-to/chat.md") if block.title == "replies.py"]
     code = block.code.replace("user_123", NAMESPACE)
     # Without a garbage collector: what only that would close stays open.
-    (tmp_path / "answers.py").write_text(f"import gc\n\ngc.disable()\n{code}")
+    (tmp_path / "replies.py").write_text(f"import gc\n\ngc.disable()\n{code}")
     room = new_room(sandbox)
-    with closing(Served([*UVICORN, "answers:app"], sandbox.env, tmp_path)) as served:
+    with closing(Served([*UVICORN, "replies:app"], sandbox.env, tmp_path)) as served:
         served.wait_until_it_answers("/docs")
         with httpx.stream("GET", f"{served.origin}/rooms/{room}/answer", params={"question": "Hello?"}) as answer:
             texts = answer.iter_text()  # kept: httpx closes the connection when the iterator goes
