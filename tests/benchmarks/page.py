@@ -32,7 +32,10 @@ def table(rows: Sequence[Row]) -> str:
     where = f"Python {platform.python_version()}, {platform.system()} on {platform.machine()}"
     lines = [f"Measured on {datetime.now(UTC):%Y-%m-%d} with {where}; {versions}.", ""]
     lines += ["| what | whose | µs CPU a call | ratio |", "|---|---|---:|---:|"]
-    lines += [f"| {row.title} | {row.name} | {row.microseconds:,.1f} | {row.ratio:.2f} |" for row in rows]
+    for title, group in groupby(rows, key=lambda row: row.title):
+        for row in group:
+            lines.append(f"| {title} | {row.name} | {row.microseconds:,.1f} | {row.ratio:.2f} |".replace("|  |", "| |"))
+            title = ""  # only once per group
     return "\n".join(lines) + "\n"
 
 
