@@ -32,6 +32,8 @@ _ENTRY = re.compile(r"^(?:## (?P<section>.+)|- \[(?P<title>.+?)\]\((?P<name>[^)]
 # A heading, or a code block, in which a # begins a comment.
 _HEADING = re.compile(r"^(?:```.*?^```|#{1,4} (?P<heading>.+?)$)", re.M | re.S)
 _LINK_TARGET = re.compile(r"(?<=\])\([^)\s]*\)")
+# A directive that the site replaces with a file of the page's folder.
+_FILE = re.compile(r'^--8<-- "(?P<name>\S+)"$', re.M)
 # A directive that the site replaces with a module's docstrings.
 _MODULE = re.compile(r"^::: (?P<name>\S+)\n(?:    .*\n|\n)*", re.M)
 
@@ -136,7 +138,9 @@ def _names_in(path: str) -> Iterator[str]:
 
 
 def _source(name: str) -> str:
-    return (_folder() / f"{name}.md").read_text(encoding="utf-8")
+    page = _folder() / f"{name}.md"
+    text = page.read_text(encoding="utf-8")
+    return _FILE.sub(lambda file: page.with_name(file["name"]).read_text(encoding="utf-8"), text)
 
 
 def _described(match: re.Match[str]) -> str:

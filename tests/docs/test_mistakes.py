@@ -1,4 +1,4 @@
-"""docs/how-to/mistakes.md: each mistake is made, and gives the message that stands there."""
+"""docs/how-to/mistakes.txt: each mistake is made and gives the message of its row."""
 
 from __future__ import annotations
 

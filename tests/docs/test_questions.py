@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("typer", reason="pip install typer rich")
 
 from interactor_ext.cli.docs import search, text_of
+from tests.support.mistakes import mistakes
 from tests.support.pages import ROOT
 
 LINES = (ROOT / "tests" / "docs" / "questions.txt").read_text(encoding="utf-8").splitlines()
@@ -21,6 +22,11 @@ def test_page_answers_the_question(question: str, page: str, answer: str) -> Non
 def test_command_shows_the_page_among_the_first_three() -> None:
     missed = [question for question, page, _ in QUESTIONS if page not in [found.page for found in search(question)[:3]]]
     assert len(missed) <= len(QUESTIONS) // 10, missed
+
+
+def test_command_shows_the_page_of_a_pasted_message_among_the_first_three() -> None:
+    messages = mistakes().values()
+    assert [each for each in messages if "how-to/mistakes" not in [found.page for found in search(each)[:3]]] == []
 
 
 @pytest.mark.parametrize("name", ["how-to/webhooks.md", "how-to/webhooks.html", "how-to/webhooks#flask"])

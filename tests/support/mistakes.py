@@ -1,6 +1,6 @@
-"""The mistakes of docs/how-to/mistakes.md: makes each of them, and compares the message with the page.
+"""The mistakes of docs/how-to/mistakes.txt, which its page includes: makes each, and compares the message with its row.
 
-`python -m tests.support.mistakes` rewrites the messages. A new mistake is a row of the page, with any message.
+`python -m tests.support.mistakes` rewrites the messages. A new mistake is a row of the file, with any message.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from interactor_ext.testing import PlatformGuard, WebhookFactory, recorder
 from interactor_ext.testing.environment import environment_of
 from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "mistakes.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "mistakes.txt"
 SECRET = "whsec_for_tests"
 ROW = re.compile(r"^\| (?P<code>`.+`) \| (?P<message>.+) \|$", re.MULTILINE)
 # Environment variables that are missing for a mistake.
@@ -45,7 +45,7 @@ _CHANGING = (
 
 
 def mistakes() -> dict[str, str]:
-    """The cells of the page: mistake and message."""
+    """The cells of the tables: mistake and message."""
     return {row["code"]: row["message"] for row in ROW.finditer(PAGE.read_text())}
 
 
