@@ -18,7 +18,7 @@ pytest.importorskip("mcp", reason="pip install mcp")
 from mcp import Client, StdioServerParameters, stdio_client
 
 from interactor_ext.sandbox import Sandbox
-from tests.support import llms
+from tests.support import llms, mistakes
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.command_fixtures"]
 PAGES = re.findall(r"^- .+?\]\((.+?)\.html\)", llms.FILE.read_text(), re.MULTILINE)
@@ -67,9 +67,8 @@ def test_page_is_shown_whole(subtests: pytest.Subtests, shown_by: Callable[..., 
             assert ":::" not in shown
             assert "can't be imported" not in shown
             if not page.startswith("reference/"):
-                folder, text = (llms.DOCS / page).parent, (llms.DOCS / f"{page}.md").read_text()
-                whole = re.sub(r'--8<-- "(.+)"', lambda file: (folder / file[1]).read_text(), text)
-                assert shown.strip() == whole.strip()
+                text = (llms.DOCS / f"{page}.md").read_text()
+                assert shown.strip() == text.replace('--8<-- "mistakes.txt"', mistakes.PAGE.read_text()).strip()
 
 
 def serving(sandbox: Sandbox) -> Any:
