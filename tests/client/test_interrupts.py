@@ -126,6 +126,7 @@ def test_telemetry_counts_a_call_that_a_signal_handler_ends_as_cancelled(
 EVENTS = MemoryEventStore()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "call", [lambda: get_client(**SETTINGS), lambda: EVENTS.release("k", "t")], ids=["client", "store"]
 )

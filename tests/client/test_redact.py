@@ -123,6 +123,7 @@ sentry_sdk.flush(60)
 """
 
 
+@pytest.mark.full
 def test_events_of_sentry_are_masked_as_the_page_says() -> None:
     pytest.importorskip("sentry_sdk", reason="needs: pip install sentry-sdk")
     (recipe,) = (block.code for block in blocks(DOCS / "how-to" / "logs.md") if "sentry_sdk.init" in block.code)

@@ -74,6 +74,7 @@ def test_script_is_cached_for_good_only_under_its_own_hash(relay: RelayServer, n
     assert answer.content == (BUILT / "interactor-chat.js").read_bytes()
 
 
+@pytest.mark.full
 def test_requests_for_other_hashes_fill_no_memory(relay: RelayServer) -> None:
     with relay.page(None) as page:
 

@@ -105,6 +105,7 @@ def test_cassette_of_vcrpy_records_replays_and_refuses(server: FaultServer, orde
     assert is_recorded
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("hook", MOCKS)
 def test_mock_answers_refuses_and_lets_pass(server: FaultServer, hook: str, order: str) -> None:
@@ -118,6 +119,7 @@ def test_mock_answers_refuses_and_lets_pass(server: FaultServer, hook: str, orde
             assert (got, len(requests)) == (REAL, 4)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("hook", TRACING)
 def test_tracing_sees_each_request(server: FaultServer, hook: str, order: str) -> None:
@@ -138,6 +140,7 @@ def test_datadog_sees_each_request(server: FaultServer, request: pytest.FixtureR
             assert ["x-datadog-trace-id" in each.headers for each in requests] == [is_on] * 4
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("hook", ["vcrpy", "respx_httpcore", "pytest_httpx", "otel"])
 def test_calls_within_a_hook_keep_proxy_and_authority(hook: str, tmp_path: Path) -> None:
     require_package({"vcrpy": "vcr", **{name: package for name, (package, _) in {**MOCKS, **TRACING}.items()}}[hook])

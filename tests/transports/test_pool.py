@@ -290,6 +290,7 @@ def test_loop_that_ends_while_another_closes_the_transport_leaves_no_connection_
     eventually(lambda: server.open_connections == 0)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("phase", ["main", "shutdown_asyncgens", "shutdown_default_executor"])
 def test_closing_from_another_thread_in_the_last_step_of_a_loop_leaves_no_pending_task(
     server: FaultServer,
@@ -521,6 +522,7 @@ def test_closing_amid_a_response_over_tls_hands_out_no_ciphertext(
             assert set(received) == {b"more"}
 
 
+@pytest.mark.full
 # An interrupt between two owners of a connection leaves it to Python, which closes its socket at once.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
