@@ -22,20 +22,20 @@ def serve(
     answer: Callable[[Request], Effects[Response | None]],
 ) -> Iterable[bytes]:
     """Handle one HTTP request. The platform's streams run in the event loop that the process keeps in a thread."""
-    response = run_sync(answer(_request(environ)))
+    response = run_sync(answer(request_of(environ)))
     assert response is not None
-    body = [response.body] if isinstance(response.body, bytes) else _Stream(response.body)
+    body = [response.body] if isinstance(response.body, bytes) else Stream(response.body)
     try:
         start_response(_STATUS[response.status], list(response.headers.items()))
     except BaseException:
         # A server only closes the iterable it received.
-        if isinstance(body, _Stream):
+        if isinstance(body, Stream):
             body.close()
         raise
     return body
 
 
-class _Stream:
+class Stream:
     """Blocks of events, until the server closes it or the events end."""
 
     def __init__(self, blocks: Reader) -> None:
@@ -55,7 +55,7 @@ class _Stream:
         loop_thread.result_of(self._blocks.aclose())
 
 
-def _request(environ: dict[str, Any]) -> Request:
+def request_of(environ: dict[str, Any]) -> Request:
     headers = {
         name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
         for name, value in environ.items()

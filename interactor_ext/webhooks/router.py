@@ -500,7 +500,9 @@ class WebhookRouter(Advised, calls=True):
             if self.queue is not None:
                 is_new = yield self.store_calls.call(self.queue.put, self.key_prefix + key, body)
             elif self.hand_over is not None:
-                yield self.store_calls.call(self.hand_over, body)
+                call = self.store_calls.call(self.hand_over, body)
+                runs_handlers: Callable[[], bool] = getattr(self.hand_over, "runs_handlers", bool)
+                yield call._replace(timeout=None) if runs_handlers() else call
         except Exception:
             logger.exception("Webhook event %r couldn't be queued.", key)
             return answers.store_down()

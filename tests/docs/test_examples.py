@@ -15,13 +15,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import redis
 import yaml
 from dockerfile_parse import DockerfileParser
 from fastapi.testclient import TestClient
@@ -37,7 +38,7 @@ from tests.support.npm import npm_package
 from tests.support.pages import blocks
 from tests.support.part_of_environment import python_with_only, required
 from tests.support.ports import free_port
-from tests.support.postgres_server import PostgresServer
+from tests.support.postgres_server import PostgresServer, postgres_server
 from tests.support.redis_server import redis_on_port
 from tests.support.waiting import eventually as eventually_here
 
@@ -331,40 +332,52 @@ def test_flask_example_connects_and_asks_to_connect_again_after_the_webhook() ->
 
 
 @pytest.mark.full
-def test_django_example_gets_answers_by_webhook(tmp_path: Path) -> None:
-    with (
-        started("Django", "/log-in/", DJANGO_DATA=str(tmp_path)) as url,
-        httpx.Client(base_url=url, follow_redirects=True, timeout=60, headers={"Referer": url}) as alice,
-        httpx.Client(base_url=url, follow_redirects=True, timeout=60, headers={"Referer": url}) as bob,
-    ):
-        for user, name in ((alice, "alice"), (bob, "bob")):
-            user.get("/sign-up/")
-            fields = {"username": name, "password1": "correct horse battery", "password2": "correct horse battery"}
-            assert f"Log out {name}" in user.post("/sign-up/", data=fields | token(user)).text
-        alice.post("/", data={"question": "Are you open?"} | token(alice))
-        eventually_here(lambda: "Support here. You said: Are you open?" in alice.get("/").text)
-        assert "Are you open?" not in bob.get("/").text
-
-
-def token(user: httpx.Client) -> dict[str, str]:
-    return {"csrfmiddlewaretoken": user.cookies["csrftoken"]}
+def test_django_example_pays_back_once_approved_and_notes_each_question_once() -> None:
+    with postgres_server() as postgres, redis_on_port() as broker, Sandbox().run() as sandbox, ExitStack() as clients:
+        own = {"PGHOST": postgres.folder, "REDIS_URL": f"redis://127.0.0.1:{broker}/0"}
+        url = clients.enter_context(started("Django with Celery", "/accounts/login/", sandbox, **own))
+        ada, ben, eve = (
+            clients.enter_context(
+                httpx.Client(base_url=url, headers={"Origin": url}, timeout=60, follow_redirects=True)
+            )
+            for _ in range(3)
+        )
+        for user, name in ((ada, "ada"), (ben, "ben"), (eve, "eve")):
+            user.get("/")
+            known = {"username": name, "password": "correct horse", "csrfmiddlewaretoken": user.cookies["csrftoken"]}
+            assert f"Sign out {name}" in user.post("/accounts/login/?next=/", data=known).text
+        (path,) = (f"/interactor/rooms/{room}" for room in re.findall('room="(.+?)"', ben.get("/").text))
+        question = '/tool refund {"order": "o_17", "euros": 250}'
+        assert ben.post(f"{path}/messages", json={"content": question}).status_code == 201
+        eventually_here(lambda: ada.get(f"{path}/approvals").json()["data"])
+        (call,) = ada.get(f"{path}/approvals").json()["data"]
+        decision = {"decision": "approve", "digest": call["digest"]}
+        decided = [
+            user.post(f"{path}/approvals/{call['id']}", json=decision).status_code for user in (eve, ben, ada, ada)
+        ]
+        assert decided == [404, 404, 200, 409]
+        assert postgres.run("SELECT company, euros, approved_by FROM shop_refund") == [("org_1", 250, "ada")]
+        noted = "SELECT company, text FROM shop_question ORDER BY company"
+        eventually_here(lambda: postgres.run(noted) == [("org_1", question)])
+        sign = WebhookFactory("whsec_example")
+        delivery = sign("room.message.created", {"role": "user", "content": "Hi"}, namespace="org_2")
+        assert [delivery.post(f"{url}/webhooks/interactor").status for _ in range(3)] == [200] * 3
+        eventually_here(lambda: len(postgres.run(noted)) == 2)
+        with redis.Redis(port=broker) as queue:
+            eventually_here(lambda: queue.llen("webhooks") == queue.hlen("unacked") == 0)
+        assert postgres.run(noted)[1:] == [("org_2", "Hi")]
 
 
 @pytest.mark.full
-def test_celery_example_runs_tools_in_a_worker() -> None:
-    with (
-        redis_on_port() as redis,
-        started("Celery", REDIS_URL=f"redis://127.0.0.1:{redis}/0") as url,
-        httpx.Client(base_url=url, timeout=60) as shop,
-    ):
-        question = {"question": "How were the sales in January?"}
-        for company, body in (("acme", {}), ("acme", {"question": ""}), ("acme", []), ("a b", question)):
-            assert shop.post(f"/companies/{company}/questions", json=body).status_code in (400, 404)
-        asked = shop.post("/companies/acme/questions", json=question)
-        assert asked.status_code == 202
-        eventually_here(lambda: shop.get(asked.json()["url"]).json())
-        (answer,) = shop.get(asked.json()["url"]).json()
-        assert "1234.5" in answer
+def test_django_example_passes_its_tests() -> None:
+    pytest.importorskip("pytest_django")
+    command = [sys.executable, "-m", "pytest", "-p", "interactor", "-p", "django", "-p", "no:cacheprovider"]
+    with postgres_server() as postgres, redis_on_port() as broker:
+        own = {"PGHOST": postgres.folder, "REDIS_URL": f"redis://127.0.0.1:{broker}/0"}
+        own |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "INTERACTOR_WEBHOOK_SECRET": "whsec_example"}
+        folder = EXAMPLES / "django_celery"
+        done = subprocess.run(command, cwd=folder, env=environment(**own), capture_output=True, text=True)
+    assert "2 passed" in done.stdout, done.stdout
 
 
 @pytest.mark.full

@@ -44,35 +44,29 @@ return start?.checkVisibility();
 LOADED = "return performance.getEntriesByType('resource').map((each) => each.toJSON())"
 CACHING = "fetch(arguments[0]).then(({ headers }) => arguments[1](headers.get('Cache-Control')))"
 DJANGO = """
-import asyncio, sys
-import django, httpx
+import sys
+import django
 from django.conf import settings
 
 settings.configure(
-    SECRET_KEY="key of a test", ALLOWED_HOSTS=["*"], ROOT_URLCONF="django.contrib.auth.urls",
+    SECRET_KEY="key of a test", ALLOWED_HOSTS=["*"], ROOT_URLCONF="django_chat",
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"],
+    MIDDLEWARE=[
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+    ],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "users.db"}},
 )
 django.setup()
 from django.contrib.auth.models import User
-from django.core.asgi import get_asgi_application
 from django.core.management import call_command
 from django.test import Client
-from django_chat import with_chat
 
 call_command("migrate", verbosity=0)
-browser = Client()
-browser.force_login(User.objects.create(username="first"))
-signed_in = {"cookie": f"sessionid={browser.cookies['sessionid'].value}"}
-
-async def main():
-    transport = httpx.ASGITransport(with_chat(get_asgi_application()))
-    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as page:
-        history = f"/interactor/rooms/{sys.argv[1]}/messages"
-        for path, headers in ((history, signed_in), (history, {}), ("/nothing/", signed_in)):
-            print((await page.get(path, headers=headers)).status_code)
-
-asyncio.run(main())
+user, nobody = Client(), Client()
+user.force_login(User.objects.create(username="first"))
+history = f"/interactor/rooms/{sys.argv[1]}/messages"
+print(user.get(history).status_code, nobody.get(history).status_code, user.get("/nothing/").status_code)
 """
 
 

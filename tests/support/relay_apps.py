@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from wsgiref.util import shift_path_info
 
 from interactor_ext import AsyncInteractorClient
 from interactor_ext.relay import Relay
@@ -45,30 +44,14 @@ def django_asgi() -> Any:
     configure_django()
     from django.core.asgi import get_asgi_application
 
-    django = get_asgi_application()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(f"{MOUNT}/"):
-            await relay({**scope, "root_path": scope.get("root_path", "") + MOUNT}, receive, send)
-        else:
-            await django(scope, receive, send)
-
-    return app
+    return get_asgi_application()
 
 
 def django_wsgi() -> Any:
     configure_django()
     from django.core.wsgi import get_wsgi_application
 
-    django = get_wsgi_application()
-
-    def app(environ: Any, start_response: Any) -> Any:
-        if environ["PATH_INFO"].startswith(f"{MOUNT}/"):
-            shift_path_info(environ)
-            return relay.wsgi(environ, start_response)
-        return django(environ, start_response)
-
-    return app
+    return get_wsgi_application()
 
 
 def flask_wsgi() -> Any:
@@ -81,8 +64,9 @@ def flask_wsgi() -> Any:
 
 def configure_django() -> None:
     from django.conf import settings
+    from django.urls import path
 
-    settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="x")
+    from interactor_ext.relay.django import relay_view
 
-
-urlpatterns: list[Any] = []
+    routes = (path(f"{MOUNT[1:]}/<path:path>", relay_view(relay)),)
+    settings.configure(ROOT_URLCONF=routes, ALLOWED_HOSTS=["*"], SECRET_KEY="x")

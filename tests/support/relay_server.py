@@ -33,10 +33,11 @@ def namespace_of(cookie: str) -> str | None:
 
 
 def authorize(scope: Any) -> str | None:
-    """For ASGI and WSGI."""
-    if "HTTP_COOKIE" in scope or "wsgi.version" in scope:
-        return namespace_of(scope.get("HTTP_COOKIE", ""))
-    return namespace_of(dict(scope["headers"]).get(b"cookie", b"").decode("latin-1"))
+    """For ASGI, WSGI and Django."""
+    environ = getattr(scope, "META", scope)
+    if "headers" in environ:
+        return namespace_of(dict(environ["headers"]).get(b"cookie", b"").decode("latin-1"))
+    return namespace_of(environ.get("HTTP_COOKIE", ""))
 
 
 def _signature(namespace: str) -> str:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from celery.exceptions import CDeprecationWarning, Reject, Retry
 from rq import Queue, SimpleWorker
 
 from interactor_ext import ConfigurationError, WebhookPayloadError
-from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, celery, rq, sqs
+from interactor_ext.webhooks import MemoryEventStore, SQLiteEventStore, WebhookRouter, celery, rq, sqs
 from tests.support.waiting import eventually
 from tests.support.webhook_deliveries import body_of, delivery
 from tests.support.webhook_routers import make, status
@@ -401,6 +402,16 @@ def test_eager_celery_task_raises_the_error_of_its_handler(in_celery: CeleryTask
         in_celery.task.delay(body_of().decode())
     with pytest.raises(WebhookPayloadError):
         in_celery.task("{}")
+
+
+def test_eager_celery_task_runs_in_the_thread_of_the_request(in_celery: CeleryTasks, tmp_path: Path) -> None:
+    in_celery.app.conf.update(task_always_eager=True)
+    router = make(SQLiteEventStore(tmp_path / "events.db"), name="eager")
+    threads: list[threading.Thread] = []
+    router.on("*")(lambda event: threads.append(threading.current_thread()))
+    in_celery.hand_over_to(router)
+    assert router.handle(*delivery()).status == 200
+    assert threads == [threading.current_thread()]
 
 
 # RQ

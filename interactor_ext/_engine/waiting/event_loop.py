@@ -6,6 +6,7 @@ import inspect
 import threading
 import time
 from collections.abc import Awaitable
+from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
@@ -43,6 +44,23 @@ class LoopThread:
 
     def result_of(self, awaitable: Awaitable[T], timeout: float | None = None) -> T:
         """Return the result of an awaitable. After `timeout` seconds it is cancelled, and TimeoutError raised."""
+        loop, future = self._started(awaitable, timeout)
+        try:
+            # A coroutine has a moment to end once it is cancelled; if it blocks the loop, nothing is cancelled.
+            return future.result(None if timeout is None else timeout + _CANCEL_SECONDS)
+        except TimeoutError:
+            if future.done():
+                return future.result()
+            self._replace(loop)
+            raise timed_out(timeout or 0) from None
+        finally:
+            future.cancel()
+
+    def start(self, awaitable: Awaitable[T]) -> Future[T]:
+        """Return the future of an awaitable, for the event loop of another thread."""
+        return self._started(awaitable, None)[1]
+
+    def _started(self, awaitable: Awaitable[T], timeout: float | None) -> tuple[asyncio.AbstractEventLoop, Future[T]]:
         try:
             if self._thread is threading.current_thread():
                 raise RuntimeError(
@@ -54,17 +72,7 @@ class LoopThread:
             if inspect.iscoroutine(awaitable):
                 awaitable.close()
             raise
-        future = asyncio.run_coroutine_threadsafe(with_timeout(awaitable, timeout), loop)
-        try:
-            # A coroutine has a moment to end once it is cancelled; if it blocks the loop, nothing is cancelled.
-            return future.result(None if timeout is None else timeout + _CANCEL_SECONDS)
-        except TimeoutError:
-            if future.done():
-                return future.result()
-            self._replace(loop)
-            raise timed_out(timeout or 0) from None
-        finally:
-            future.cancel()
+        return loop, asyncio.run_coroutine_threadsafe(with_timeout(awaitable, timeout), loop)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         notice_fork()

@@ -89,11 +89,11 @@ def webhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[Htt
     def interactor_webhook(request: HttpRequest) -> HttpResponse:
         token = IN_DJANGO.set(True)
         try:
-            return _response(router.wsgi.answer(_environ(request)))
+            return response_of(router.wsgi.answer(environ_of(request)))
         finally:
             IN_DJANGO.reset(token)
 
-    return _exempt(interactor_webhook)
+    return exempt(interactor_webhook)
 
 
 def awebhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
@@ -104,12 +104,12 @@ def awebhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[Ht
     _surround(router, atomic)
 
     async def interactor_webhook(request: HttpRequest) -> HttpResponse:
-        return _response(await router.wsgi.aanswer(_environ(request)))
+        return response_of(await router.wsgi.aanswer(environ_of(request)))
 
-    return _exempt(interactor_webhook)
+    return exempt(interactor_webhook)
 
 
-def _environ(request: HttpRequest) -> dict[str, Any]:
+def environ_of(request: HttpRequest) -> dict[str, Any]:
     environ: dict[str, Any] = request.META
     if "wsgi.input" in environ and announced_length(environ) is None:
         # Under WSGI, Django returns no body without a Content-Length. It can be read where the server marks its end.
@@ -118,11 +118,11 @@ def _environ(request: HttpRequest) -> dict[str, Any]:
     return environ | {"wsgi.input": request, "wsgi.input_terminated": True}
 
 
-def _response(answer: WebhookAnswer) -> HttpResponse:
+def response_of(answer: Any) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
 
 
-def _exempt(view: V) -> V:
+def exempt(view: V) -> V:
     # As csrf_exempt, login_not_required and non_atomic_requests do. Django 4.2 lacks the second, its first doesn't
     # accept async views, and the third needs the database names before settings may be available.
     vars(view).update(csrf_exempt=True, login_required=False, _non_atomic_requests=_EveryAlias())

@@ -1,25 +1,20 @@
 """Settings for development: https://docs.djangoproject.com/en/stable/howto/deployment/checklist/ before going live."""
 
 import os
-from pathlib import Path
 
-BASE_DIR = Path(__file__).parents[1]
-DATA_DIR = Path(os.environ.get("DJANGO_DATA", BASE_DIR))
-SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "only for development")
+SECRET_KEY = os.environ.get("SESSION_SECRET", "only for development")
 DEBUG = True
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
-ROOT_URLCONF = "project.urls"
-WSGI_APPLICATION = "project.wsgi.application"
+ROOT_URLCONF = "shop.urls"
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
-    "support",
+    "interactor_ext.webhooks.django",
+    "shop",
 ]
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
@@ -30,11 +25,17 @@ TEMPLATES = [
         "OPTIONS": {"context_processors": ["django.contrib.auth.context_processors.auth"]},
     }
 ]
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "site.db"}}
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": os.environ.get("PGHOST", "localhost"),
+        "USER": os.environ.get("PGUSER", "postgres"),
+        "PASSWORD": os.environ.get("PGPASSWORD", ""),
+        "NAME": os.environ.get("PGDATABASE", "postgres"),
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-LOGIN_URL = "log_in"
-LOGIN_REDIRECT_URL = "tickets"
-LOGOUT_REDIRECT_URL = "log_in"
+LOGIN_REDIRECT_URL = "/"
 USE_TZ = True
-
+CELERY_BROKER_URL = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
 INTERACTOR_WEBHOOK_SECRET = os.environ["INTERACTOR_WEBHOOK_SECRET"]

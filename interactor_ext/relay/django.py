@@ -1,0 +1,66 @@
+"""The relay as a Django view, under WSGI and ASGI. Needs Django 4.2 or newer.
+
+    relay = Relay(get_async_client, authorize=authorize, around=HandlerScope)
+    urlpatterns = [path("interactor/<path:path>", relay_view(relay))]
+
+`authorize` and the relay's other functions receive Django's request, so `request.user` is who has signed in. The view
+is exempt from the CSRF check and from `LoginRequiredMiddleware`: the relay checks the `Origin` of each request, and
+`authorize` the user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+from interactor_ext._engine.effects import IN_DJANGO, run_sync
+from interactor_ext._engine.lazy import asyncio, lazy_names
+from interactor_ext._engine.waiting.event_loop import loop_thread
+from interactor_ext.relay import Relay, _wsgi
+from interactor_ext.webhooks.django import environ_of, exempt, response_of
+
+from django.http import HttpRequest, StreamingHttpResponse  # isort: skip  # the line above says what to install
+
+if TYPE_CHECKING:
+    from django.http.response import HttpResponseBase
+
+    from interactor_ext.relay._reader import Reader
+
+__all__ = ["relay_view"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(__name__, {})
+
+
+def relay_view(relay: Relay) -> Callable[..., HttpResponseBase]:
+    """Return the view, for a route that ends in `<path:path>`.
+
+    Each open stream occupies a thread of the server under WSGI, and none under ASGI.
+    """
+
+    def interactor_relay(request: HttpRequest, path: str) -> HttpResponseBase:
+        sent = _wsgi.request_of(environ_of(request))
+        sent.scope, sent.path, sent.scheme = request, f"/{path}", str(request.scheme)
+        sent.headers = {**sent.headers, "host": request.get_host()}
+        sent.raw_path = getattr(request, "scope", {}).get("raw_path") or sent.raw_path
+        token = IN_DJANGO.set(True)
+        try:
+            response = run_sync(relay.routes.answer(sent))
+        finally:
+            IN_DJANGO.reset(token)
+        assert response is not None  # None is for a body that stops arriving, and Django has received it
+        if isinstance(response.body, bytes):
+            return response_of(response)
+        blocks = _blocks(response.body) if hasattr(request, "scope") else _wsgi.Stream(response.body)
+        return StreamingHttpResponse(blocks, status=response.status, headers=response.headers)
+
+    return exempt(interactor_relay)
+
+
+async def _blocks(reader: Reader) -> AsyncIterator[bytes]:
+    """The blocks of a stream for an event loop of the server; the reader lives in the process's own."""
+    try:
+        while (block := await asyncio.wrap_future(loop_thread.start(reader.next()))) is not None:
+            yield block
+    finally:
+        await asyncio.wrap_future(loop_thread.start(reader.aclose()))
