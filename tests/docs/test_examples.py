@@ -129,6 +129,13 @@ def test_tutorial_builds_the_support_bot() -> None:
     }
 
 
+def test_page_shows_the_tests_of_the_django_example() -> None:
+    (shown,) = (
+        each for each in blocks(ROOT / "docs" / "how-to" / "testing.md") if "django_celery" in (each.not_run or "")
+    )
+    assert (EXAMPLES / "django_celery" / "shop" / "tests.py").read_text().endswith(shown.code)
+
+
 @pytest.mark.parametrize("title", sections())
 def test_install_command_names_everything_that_the_example_needs(title: str) -> None:
     install, start = commands(title)
@@ -374,7 +381,7 @@ def test_django_example_passes_its_tests() -> None:
     command = [sys.executable, "-m", "pytest", "-p", "interactor", "-p", "django", "-p", "no:cacheprovider"]
     with postgres_server() as postgres, redis_on_port() as broker:
         own = {"PGHOST": postgres.folder, "REDIS_URL": f"redis://127.0.0.1:{broker}/0"}
-        own |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "INTERACTOR_WEBHOOK_SECRET": "whsec_example"}
+        own |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         folder = EXAMPLES / "django_celery"
         done = subprocess.run(command, cwd=folder, env=environment(**own), capture_output=True, text=True)
     assert "2 passed" in done.stdout, done.stdout

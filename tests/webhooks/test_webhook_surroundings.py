@@ -367,12 +367,18 @@ from django.db import connection
 from interactor_ext.webhooks.django import HandlerScope, webhook_view
 """
 IN_TESTS = """
+import os
+from unittest.mock import patch
 from asgiref.sync import sync_to_async
 from django.core.wsgi import get_wsgi_application
 from django.db import transaction
 from django.test import TestCase
 from django.test.runner import DiscoverRunner
 from django.urls import path
+from interactor_ext import get_async_client, reset_clients
+from interactor_ext.relay import Relay
+from interactor_ext.relay.django import relay_view
+from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import WebhookFactory
 from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
 
@@ -393,6 +399,8 @@ for each in (router, forgetful):
     each.on("*", once=transaction.atomic)(save)
     each.on("*")(acount)
 urlpatterns = [path(each, webhook_view(router)) for each in ("a", "a/healthz")] + [path("b", webhook_view(forgetful))]
+relay = Relay(get_async_client, authorize=lambda request: f"org_{count()[0]}", around=HandlerScope)
+urlpatterns += [path("relay/<path:path>", relay_view(relay))]
 
 class Receiver(TestCase):
     def test_receiver(self):
@@ -404,6 +412,17 @@ class Receiver(TestCase):
         self.assertEqual(delivery.send(get_wsgi_application(), "/b").status, 200)
         self.assertEqual(count(), (1,))
         self.assertEqual(self.client.get("/a/healthz").json(), {"status": "ok", "left_behind": 0})
+
+    def test_relay(self):
+        sandbox = self.enterContext(Sandbox().run())
+        self.enterContext(patch.dict(os.environ, sandbox.env))
+        self.addCleanup(reset_clients)
+        connection.cursor().execute("CREATE TABLE orders (id text)")
+        for headers, status in (({"origin": "http://testserver"}, 422), ({"origin": "http://shop"}, 403), ({}, 403)):
+            posted = self.client.post("/relay/rooms", {}, "application/json", headers=headers)
+            self.assertEqual(posted.status_code, status)
+        self.assertEqual(self.client.get("/relay/rooms").json()["data"], [])
+        self.assertEqual(sandbox.requests[-1].namespace, "org_0")
 
 sys.exit(DiscoverRunner(verbosity=0).run_tests(["__main__.Receiver"]))
 """
@@ -459,7 +478,7 @@ assert Row.objects.count() == began + 50
 """
 
 
-def test_delivery_in_a_test_case_of_django_runs_in_its_transaction(postgres: PostgresServer) -> None:
+def test_deliveries_and_a_relay_in_a_test_case_of_django_run_in_its_transaction(postgres: PostgresServer) -> None:
     needs(["django", "psycopg"])
     assert printed_by(ON_POSTGRESQL + IN_TESTS, postgres.folder).endswith("OK\n")
 
