@@ -17,9 +17,9 @@ from interactor_ext._engine.effects import IN_DJANGO, run_sync
 from interactor_ext._engine.lazy import asyncio, lazy_names
 from interactor_ext._engine.waiting.event_loop import loop_thread
 from interactor_ext.relay import Relay, _wsgi
-from interactor_ext.webhooks.django import environ_of, exempt, response_of
+from interactor_ext.webhooks.django import environ_of, exempt
 
-from django.http import HttpRequest, StreamingHttpResponse  # isort: skip  # the line above says what to install
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse  # isort: skip  # the line above says what to install
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
@@ -50,7 +50,7 @@ def relay_view(relay: Relay) -> Callable[..., HttpResponseBase]:
             IN_DJANGO.reset(token)
         assert response is not None  # None is for a body that stops arriving, and Django has received it
         if isinstance(response.body, bytes):
-            return response_of(response)
+            return HttpResponse(response.body, status=response.status, headers=response.headers)
         blocks = _blocks(response.body) if hasattr(request, "scope") else _wsgi.Stream(response.body)
         return StreamingHttpResponse(blocks, status=response.status, headers=response.headers)
 

@@ -86,6 +86,7 @@ def hand_over_to(
         serializer="json",
         **options,
     )
+
     def hand_over(body: bytes) -> None:
         task.apply_async((to_text(body),), **routing)
 

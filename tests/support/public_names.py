@@ -23,6 +23,7 @@ MODULES = (
     "interactor_ext.limits",
     "interactor_ext.logs",
     "interactor_ext.relay",
+    "interactor_ext.relay.django",
     "interactor_ext.retry",
     "interactor_ext.sandbox",
     "interactor_ext.sse",

@@ -1,4 +1,4 @@
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import User
 from django.test import Client
 
 from interactor_ext import InteractorClient
@@ -9,10 +9,10 @@ from shop.webhooks import router
 
 
 def test_refund_waits_for_approval(transactional_db: None, client: Client, interactor_client: InteractorClient) -> None:
-    acme = Group.objects.create(name="Acme")
-    client.force_login(acme.user_set.create(username="ada", is_superuser=True))
+    ada = User.objects.create_superuser("ada")
+    tenant = interactor_client.namespace(f"org_{ada.groups.create(name='Acme').pk}")
+    client.force_login(ada)
     room = client.get("/").context["room"]
-    tenant = interactor_client.namespace(f"org_{acme.pk}")
     with tenant.chat(room, '/tool refund {"order": "o_17", "euros": 250}', tools=tools) as reply:
         list(reply)
     [call] = reply.waiting

@@ -89,7 +89,7 @@ def webhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[Htt
     def interactor_webhook(request: HttpRequest) -> HttpResponse:
         token = IN_DJANGO.set(True)
         try:
-            return response_of(router.wsgi.answer(environ_of(request)))
+            return _response(router.wsgi.answer(environ_of(request)))
         finally:
             IN_DJANGO.reset(token)
 
@@ -104,7 +104,7 @@ def awebhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[Ht
     _surround(router, atomic)
 
     async def interactor_webhook(request: HttpRequest) -> HttpResponse:
-        return response_of(await router.wsgi.aanswer(environ_of(request)))
+        return _response(await router.wsgi.aanswer(environ_of(request)))
 
     return exempt(interactor_webhook)
 
@@ -118,7 +118,7 @@ def environ_of(request: HttpRequest) -> dict[str, Any]:
     return environ | {"wsgi.input": request, "wsgi.input_terminated": True}
 
 
-def response_of(answer: Any) -> HttpResponse:
+def _response(answer: WebhookAnswer) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
 
 
