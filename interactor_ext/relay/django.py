@@ -19,10 +19,11 @@ from interactor_ext._engine.waiting.event_loop import loop_thread
 from interactor_ext.relay import Relay, _wsgi
 from interactor_ext.webhooks.django import environ_of, exempt
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse  # isort: skip  # the line above says what to install
+# After the module above, which says what to install.
+from django.http.response import HttpResponse, HttpResponseBase, StreamingHttpResponse  # isort: skip
 
 if TYPE_CHECKING:
-    from django.http.response import HttpResponseBase
+    from django.http import HttpRequest
 
     from interactor_ext.relay._reader import Reader
 
