@@ -195,7 +195,10 @@ BACKENDS = {
 def test_backend_serves_a_signed_in_user_in_three_workers(sandbox: Sandbox, tmp_path: Path, server: str) -> None:
     title, cookie, socket = BACKENDS[server]
     (tmp_path / title).write_text(block(title))
-    [command] = [each.code.split() for page in PAGES for each in blocks(page) if each.code.startswith(f"{server} ")]
+    pages = "\n".join(page.read_text() for page in PAGES)
+    [command] = (
+        each.split() for each in re.findall(rf"(?:^|`)({server} [^`\n]*--workers[^`\n]*)", pages, re.MULTILINE)
+    )
     assert command[command.index("--workers") + 1] == "3"
     room = new_room(sandbox)
     with (
