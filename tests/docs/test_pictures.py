@@ -182,7 +182,7 @@ def test_pictures_of_the_inspector_and_the_consent_page(window: WebDriver, folde
 
 @pytest.mark.full
 def test_recordings_of_commands(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
-    program = next(block for block in blocks(DOCS / "index.md") if block.title == "first_call.py")
+    program = next(blocks(DOCS / "index.md"))
     file = tmp_path / "first_call.py"
     file.write_text(program.code)
     command = Terminal({}, "sandbox", "--", sys.executable, str(file), columns=88)
