@@ -33,12 +33,7 @@ STATES = [
 
 @tools.tool(approval=lambda arguments: arguments["amount"] > 100, show=("order", "amount"), idempotent=True)
 async def refund(context: ToolContext, order: str, amount: int) -> str:
-    """Pays a customer back.
-
-    Args:
-        order: The order's number.
-        amount: In euros.
-    """
+    """Pays a customer back, in euros."""
     paid = insert(Refund).values(
         key=context.idempotency_key,
         company=context.namespace,

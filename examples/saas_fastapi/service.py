@@ -23,7 +23,6 @@ from events import SECRET, router
 from interactor_ext import AsyncInteractorClient, InteractorError, ValidationError, get_async_client, with_retry
 from interactor_ext.relay import SCRIPTS, Relay
 
-logger = logging.getLogger(__name__)
 CSP = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:"
 
 
@@ -119,7 +118,7 @@ def metrics() -> Response:
 @app.exception_handler(InteractorError)
 @app.exception_handler(SQLAlchemyError)
 async def failed(request: Request, error: Exception) -> JSONResponse:
-    logger.error("%s %s: %s", request.method, request.url.path, error)
+    logging.getLogger(__name__).error("%s %s: %s", request.method, request.url.path, error)
     return JSONResponse({"detail": "Try again later."}, 503)
 
 

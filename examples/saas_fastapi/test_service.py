@@ -9,7 +9,9 @@ from httpx import ASGITransport, AsyncClient, get
 from sqlalchemy import select
 
 from database import Refund, Session, create_tables
+from desk import tools
 from events import router
+from interactor_ext import get_async_client
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import WebhookFactory
 from interactor_ext.webhooks import WebhookWorker
@@ -34,8 +36,9 @@ async def members(interactor_sandbox: Sandbox) -> AsyncIterator[Members]:
 async def test_large_refund_waits_for_a_manager(members: Members) -> None:
     alice, mona = members
     (room,) = re.findall('room="(.+?)"', (await alice.get("/")).text)
-    message = {"content": f'/tool refund {{"order": "{ORDER}", "amount": 250}}'}
-    await alice.post(f"/interactor/rooms/{room}/messages", json=message)
+    message = f'/tool refund {{"order": "{ORDER}", "amount": 250}}'
+    async with get_async_client().namespace("org_acme").chat(room, message, tools=tools) as reply:
+        assert [event.type async for event in reply][-1] == "tool_call.needs_approval"
     approvals = f"/interactor/rooms/{room}/approvals"
     assert (await alice.get(approvals)).status_code == 404
     (call,) = (await mona.get(approvals)).json()["data"]
