@@ -86,6 +86,10 @@ def render(api: Api, left_out: Sequence[str] = ()) -> dict[str, str]:
     )
     environment.globals["api"] = api
     environment.filters["renamed"] = lambda fields: {each.old_name: each.name for each in fields if each.old_name}
+    modules = dict(api.classes) | {family.name: "" for family in api.families}  # those are imported from the package
+    environment.filters["imported"] = lambda text: sorted(
+        {(modules[name], name) for name in re.findall(r"\w+", text) if name in modules}
+    )
     environment.filters["in_docstring"] = lambda text: str(in_docstring(text))
     environment.filters["with_methods"] = lambda text: re.sub(
         r"`(\w+)`", lambda found: f"`{api.methods_by_written_id.get(found[1], found[1])}`", text

@@ -10,7 +10,7 @@ Notes for the modules after it are extensions: `x-at` (the JSON pointer of a sch
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from document import Document, Json, Problem, below, steps
 from keywords import TABLE
@@ -32,29 +32,9 @@ _OF_ONE_SCHEMA = {
 }
 
 
-class Normal(NamedTuple):
+class Normal:
     """A document in its normal form."""
 
-    data: Json
-    schemas: dict[str, Json]
-    """By their names: those of objects and enums are the names of their classes."""
-    tags: dict[str, dict[str, list[str]]]
-    """By the class of a variant of a union: the values of each discriminator that belong to it."""
-    received: set[str]
-    """The schemas that responses contain."""
-    operations: dict[str, Json]
-    """By their Python names."""
-    problems: list[Problem]
-    """What can't be carried into code."""
-
-
-def normal(document: Document) -> Normal:
-    made = _Normal(document)
-    data = made.document()
-    return Normal(data, made.schemas, made.tags, made.received(), made.operations, made.problems)
-
-
-class _Normal:
     def __init__(self, document: Document) -> None:
         self._source = document
         self._modules: set[str] = set()
@@ -62,20 +42,24 @@ class _Normal:
         """By the pointer to a schema, the component that it becomes."""
         self._begun: set[str] = set()
         self.schemas: dict[str, Json] = {}
+        """By their names: those of objects and enums are the names of their classes."""
         self.tags: dict[str, dict[str, list[str]]] = {}
+        """By the class of a variant of a union: the values of each discriminator that belong to it."""
         self.operations: dict[str, Json] = {}
+        """By their Python names."""
         self.problems: list[Problem] = []
-
-    def document(self) -> Json:
-        written = self._source.data
-        for key in self._source.at(COMPONENT) or {}:
-            self._name(below(COMPONENT, key), key)
-        for key in self._source.at(COMPONENT) or {}:
-            self._component(below(COMPONENT, key))
-        paths = {path: self._item(path, item) for path, item in written["paths"].items() if path[:2] != "x-"}
-        return {**written, "paths": paths, "components": {"schemas": self.schemas}}
+        """What can't be carried into code."""
+        schemas = [(below(COMPONENT, key), key) for key in document.at(COMPONENT) or {}]
+        for pointer, key in schemas:
+            self._name(pointer, key)
+        for pointer, _ in schemas:
+            self._component(pointer)
+        items = document.data["paths"].items()
+        paths = {path: self._item(path, item) for path, item in items if path[:2] != "x-"}
+        self.data: Json = {**document.data, "paths": paths, "components": {"schemas": self.schemas}}
 
     def received(self) -> set[str]:
+        """The names of the schemas that responses contain."""
         names: set[str] = set()
         waiting: list[Any] = [each["responses"] for each in self.operations.values()]
         while waiting:
@@ -207,10 +191,16 @@ class _Normal:
         is_class = "enum" in inner or ("type" in inner and inner["type"] == "object")
         if not is_class:
             return inner
-        title = schema.get("title") or name
-        hoisted = self._name(pointer, f"{pascal_case(parent)}{pascal_case(title)}" if parent else title)
-        self.schemas[hoisted] = inner
-        return {"allOf": [_reference(hoisted)], **_annotations(inner)}
+        return {
+            "allOf": [self._hoisted(inner, pointer, _joined(parent, schema.get("title") or name))],
+            **_annotations(inner),
+        }
+
+    def _hoisted(self, schema: Json, pointer: str, wanted: str) -> Json:
+        """A reference to a schema that becomes a component."""
+        name = self._name(pointer, wanted)
+        self.schemas[name] = schema
+        return _reference(name)
 
     def _inner(self, schema: Any, parent: str, name: str, pointer: str) -> Json:
         """A schema whose parts are in their normal form."""
@@ -265,7 +255,7 @@ class _Normal:
     def _parts(self, schema: Json, parent: str, name: str, pointer: str) -> Json:
         result = _carried("Schema", schema)
         # The parts of a schema are named after the class that it becomes.
-        owner = str(ClassName(f"{pascal_case(parent)}{pascal_case(name)}" if parent else name, "field_"))
+        owner = str(ClassName(_joined(parent, name), "field_"))
         if "properties" in schema:
             places = schema.get("x-places") or {}
             result["properties"] = {
@@ -303,7 +293,7 @@ class _Normal:
             self.problems.append(Problem(f"{pointer}/discriminator/mapping", f"{target!r} isn't a variant."))
         for some, variant in zip(references, variants, strict=True):
             values = [key for key, target in mapping.items() if target in some]
-            values = values or [steps(each[1:])[-1] for each in some]
+            values = values or [each.rpartition("/")[2] for each in some]
             if values and (name := referenced(variant)):
                 self.tags.setdefault(name, {})[discriminator["propertyName"]] = values
 
@@ -312,12 +302,8 @@ class _Normal:
         if union in schema:
             return {**schema, union: [*schema[union], {"type": "null"}]}
         if "enum" in schema or schema.get("type") == "object":
-            hoisted = self._name(
-                f"{pointer}/-",
-                str(ClassName(f"{pascal_case(parent)}{pascal_case(name)}_type_0" if parent else f"{name}_type_0", "")),
-            )
-            self.schemas[hoisted] = schema
-            return {"anyOf": [_reference(hoisted), {"type": "null"}], **_annotations(schema)}
+            hoisted = self._hoisted(schema, f"{pointer}/-", f"{_joined(parent, name)}_type_0")
+            return {"anyOf": [hoisted, {"type": "null"}], **_annotations(schema)}
         kinds = schema.get("type")
         if kinds in (None, "null"):
             return schema
@@ -441,6 +427,10 @@ def _carried(kind: str, part: Json) -> Json:
     }
 
 
+def _joined(parent: str, name: str) -> str:
+    return f"{pascal_case(parent)}{pascal_case(name)}" if parent else name
+
+
 def _reference(name: str) -> Json:
     return {"$ref": f"#{COMPONENT}/{name}"}
 
@@ -457,13 +447,9 @@ def module_of(name: str) -> str:
 
 def _references_of(variant: Any) -> list[str]:
     """The schemas that a variant of a union refers to. It may be merged with the keywords next to the union."""
-    if not isinstance(variant, dict):
-        return []
-    return (
-        [variant["$ref"]]
-        if "$ref" in variant
-        else [ref for each in variant.get("allOf", ()) for ref in _references_of(each)]
-    )
+    if not isinstance(variant, dict) or "$ref" in variant:
+        return [variant["$ref"]] if isinstance(variant, dict) else []
+    return [reference for each in variant.get("allOf", ()) for reference in _references_of(each)]
 
 
 def _is_annotation(key: str) -> bool:

@@ -13,7 +13,7 @@ from normal import kind_of, module_of
 from openapi_python_client.strings import ClassName, PythonIdentifier, in_f_string_literal
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from openapi_python_client.strings import safe_for_docstring as in_docstring
-from plan import Answer, Answers, Body, Field, Operation, Type, Wait, imports_of
+from plan import Answer, Answers, Body, Field, Operation, Type, Wait
 from value_types import RefusedError, Types, holds_binary, taking_files
 
 # Keywords that methods have in addition to the document's.
@@ -73,10 +73,10 @@ def operation_of(types: Types, tag: str, name: str, method: str, written: Json) 
         raise RefusedError(at, f"Two parameters have the Python name {twice!r}.")
     if family:
         outcome = "stream"
-        result = Type(kind="union", annotation=family, imports=frozenset({("", family)}))
+        result = Type(kind="union", annotation=family)
     elif data is None:
         outcome = "whole" if answers.successes else "none"
-        result = Type(kind="union", annotation=answers.success, imports=imports_of(answers.successes))
+        result = Type(kind="union", annotation=answers.success)
     else:
         outcome, result = "page" if is_page else "data", data
     return Operation(
@@ -102,7 +102,7 @@ def operation_of(types: Types, tag: str, name: str, method: str, written: Json) 
         outcome=outcome,
         result=result,
         wait=wait,
-        asks=_asks(successes),
+        asks=ClassName(_mark(successes, "x-asks") or "", ""),
     )
 
 
@@ -196,16 +196,7 @@ def _mark(successes: list[_Response], keyword: str) -> Any:
 def _wait(successes: list[_Response], data: Type | None) -> Wait | None:
     """`x-wait` of the success whose `status` it waits for."""
     about = _mark(successes, "x-wait")
-    if about is None or data is None:
-        return None
-    status = f"{data.annotation}Status"
-    imports = frozenset({(module_of(status), f"Known{status}")})
-    return Wait(by=about["by"], until=tuple(about["until"]), imports=imports)
-
-
-def _asks(successes: list[_Response]) -> tuple[str, str] | None:
-    model = _mark(successes, "x-asks")
-    return None if model is None else (module_of(model), str(ClassName(model, "")))
+    return Wait(by=about["by"], until=tuple(about["until"])) if about and data else None
 
 
 def _responses(written: Json) -> list[_Response]:

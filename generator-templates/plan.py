@@ -6,11 +6,8 @@ quoted within double quotes; `title`, `version`, `summary` and `description` wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-Imports = frozenset[tuple[str, str]]
-"""Names of the models, each with the module that it is imported from; "" is the package of the models."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +51,6 @@ class Type:
     """
     annotation: str
     """Without Unset. An enum is closed in requests and open in responses."""
-    imports: Imports = frozenset()
     nullable: bool = False
     const: str = ""
     """The literal, of a const."""
@@ -152,11 +148,6 @@ class Model:
     ensured: bool = False
     """Whether a method `ensure` returns it, and says in an attribute what it did."""
 
-    @property
-    def imports(self) -> Imports:
-        values = self.values.imports if self.values else frozenset[tuple[str, str]]()
-        return frozenset(each for each in imports_of(self.fields) | values if each[1] != self.name)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
@@ -243,7 +234,6 @@ class Wait:
     """The client's method."""
     until: tuple[str, ...]
     """The statuses that it waits for by default."""
-    imports: Imports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,29 +270,17 @@ class Operation:
     result: Type
     """What it returns: the list of items of a page, an event of a stream."""
     wait: Wait | None = None
-    asks: tuple[str, str] | None = None
-    """`x-asks` of a response: the module and the name of the model that a method `question` returns."""
+    asks: str = ""
+    """`x-asks` of a response: the model that a method `question` returns; ""."""
 
     @property
     def takes_key(self) -> bool:
         return any(each.key == "Idempotency-Key" for each in self.header_fields)
 
     @property
-    def imports(self) -> Imports:
-        body = (self.body.field,) if self.body else ()
-        taken = (*self.path_fields, *self.query_fields, *self.header_fields, *self.cookie_fields, *body)
-        return imports_of((*taken, *self.answers.successes, *self.answers.errors))
-
-    @property
     def body_fields(self) -> tuple[Field, ...]:
         """The body's fields that are keywords of the method."""
         return self.body.fields if self.body else ()
-
-    @property
-    def method_imports(self) -> Imports:
-        waited = self.wait.imports if self.wait else frozenset()
-        asked = {self.asks} if self.asks else frozenset[tuple[str, str]]()
-        return self.result.imports | waited | asked | imports_of((*self.path_fields, *self.body_fields, *self.keywords))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -326,10 +304,6 @@ class Tag:
         """The keywords of `list`."""
         return tuple(field.name for each in self.operations if each.method == "list" for field in each.keywords)
 
-    @property
-    def imports(self) -> Imports:
-        return frozenset().union(*(each.method_imports for each in self.operations))
-
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
@@ -351,10 +325,6 @@ class Api:
         """What the package of the models exports, each with its module."""
         known = [(f"Known{each.name}", each.module) for each in self.enums]
         return sorted([*known, *((each.name, each.module) for each in (*self.models, *self.enums, *self.families))])
-
-
-def imports_of(typed: Iterable[Field | Answer]) -> Imports:
-    return frozenset().union(*(each.type.imports for each in typed))
 
 
 def _either(annotations: list[str]) -> str:

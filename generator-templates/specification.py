@@ -8,7 +8,7 @@ from typing import Any
 from document import Document, Json, Problem, below
 from keywords import problems as problems_of_keywords
 from models import enumeration_of, families_of, model_of
-from normal import Normal, normal
+from normal import Normal
 from openapi_python_client import schema as oai
 from openapi_python_client.strings import ClassName, PythonIdentifier
 from openapi_python_client.strings import in_double_quote_literal as quoted
@@ -27,7 +27,7 @@ def parse(document: Document, *, own: bool = False) -> Api:
     """
     if problems := problems_of_keywords(document, own=own):
         raise document.error(problems)
-    simple = normal(document)
+    simple = Normal(document)
     if problems := simple.problems or _misfits(document, simple.data):
         raise document.error(problems)
     return _Plan(document, simple).api()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from document import Json, Problem
-from normal import Normal, module_of, referenced
+from normal import Normal, referenced
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from plan import Objects, Type, Variants
 
@@ -39,7 +39,7 @@ class Types:
     def __init__(self, simple: Normal) -> None:
         self.schemas = simple.schemas
         self._tags = simple.tags
-        self._received = simple.received
+        self._received = simple.received()
 
     def target(self, schema: Json) -> tuple[str, Json]:
         """Return what a schema refers to in the end, and the name of that; "" if it refers to nothing."""
@@ -82,12 +82,12 @@ class Types:
         if kind in ("list", "map"):
             item = self.type_of(schema["items" if kind == "list" else "additionalProperties"], sent=sent, outer=outer)
             annotation = f"list[{item.annotation}]" if kind == "list" else f"dict[str, {item.annotation}]"
-            return Type(kind=kind, annotation=annotation, imports=item.imports, item=item)
+            return Type(kind=kind, annotation=annotation, item=item)
         if kind == "union":
             return self._union([*self._variants(schema, outer)], sent, outer)
         if "enum" in schema or kind in ("dict", "model"):
             annotation = f"Known{name}" if sent and "enum" in schema else name
-            return Type(kind=kind, annotation=annotation, imports=frozenset({(module_of(name), annotation)}))
+            return Type(kind=kind, annotation=annotation)
         const = repr(schema["const"]) if kind == "const" else ""
         annotation = f"Literal[{const}]" if const else _ANNOTATIONS.get(kind, kind)
         return Type(kind=kind, annotation=annotation, nullable=kind in ("any", "null"), const=const)
@@ -125,7 +125,6 @@ class Types:
         return Type(
             kind="union",
             annotation=" | ".join(annotations),
-            imports=frozenset().union(*(each.imports for each in types)),
             nullable=nullable,
             only=only,
             variants=_variants([*by_annotation.values()], objects) if is_checked and not only else None,

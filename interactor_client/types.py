@@ -95,9 +95,7 @@ class RawEvent(Protocol):
     def id(self) -> str: ...
 
 
-class EventStream(Protocol[E_co]):
-    """A context manager over typed events; leaving it closes the connection."""
-
+class _Position(Protocol):
     @property
     def last_event_id(self) -> str:
         """The id of the last event returned; a later stream can continue from there."""
@@ -107,6 +105,10 @@ class EventStream(Protocol[E_co]):
     def reconnects(self) -> int:
         """How often it has reconnected, or tried to."""
         ...
+
+
+class EventStream(_Position, Protocol[E_co]):
+    """A context manager over typed events; leaving it closes the connection."""
 
     def __enter__(self) -> Self: ...
 
@@ -125,18 +127,8 @@ class EventStream(Protocol[E_co]):
     def close(self) -> None: ...
 
 
-class AsyncEventStream(Protocol[E_co]):
+class AsyncEventStream(_Position, Protocol[E_co]):
     """A context manager over typed events; leaving it closes the connection."""
-
-    @property
-    def last_event_id(self) -> str:
-        """The id of the last event returned; a later stream can continue from there."""
-        ...
-
-    @property
-    def reconnects(self) -> int:
-        """How often it has reconnected, or tried to."""
-        ...
 
     async def __aenter__(self) -> Self: ...
 
