@@ -115,7 +115,7 @@ def read(path: Path) -> Document:
         raise SpecificationError(f"Can't read '{path}': {error.strerror}.") from None
     try:
         data = json.loads(text, object_pairs_hook=_distinct) if text.lstrip().startswith("{") else None
-    except (json.JSONDecodeError, _DuplicateError):
+    except ValueError:
         data = None  # YAML's flow style, or an error whose line the YAML parser knows
     try:
         # Through JSON, whose keys are strings and whose values aren't dates, so `200:` needs no quotes.
@@ -136,11 +136,7 @@ def read(path: Path) -> Document:
     return Document(path, text, data)
 
 
-class _DuplicateError(ValueError):
-    """A key occurs twice in an object."""
-
-
 def _distinct(pairs: list[tuple[str, Any]]) -> Json:
     if len(found := dict(pairs)) < len(pairs):
-        raise _DuplicateError
+        raise ValueError("A key occurs twice in an object.")
     return found

@@ -89,6 +89,9 @@ class Normal:
         self._names[pointer] = str(ClassName(name, "field_"))
         return self._names[pointer]
 
+    def _refuse(self, pointer: str, text: str) -> None:
+        self.problems.append(Problem(pointer, text))
+
     # Operations
 
     def _item(self, path: str, written: Json) -> Json:
@@ -109,9 +112,9 @@ class Normal:
         words = path.replace("{", "").replace("}", "").strip("/").replace("/", "_")
         name = str(PythonIdentifier(operation.get("operationId") or f"{method}_{words}", "field_"))
         if name in self.operations:
-            text = f"Two operations have the Python name {name!r}: the other is {self.operations[name]['x-at']}."
             at = below(place, "operationId") if "operationId" in operation else place
-            self.problems.append(Problem(at, text))
+            other = self.operations[name]["x-at"]
+            self._refuse(at, f"Two operations have the Python name {name!r}: the other is {other}.")
         own = list(self._parameters(operation, pointer))
         here = {(each["name"], each["in"]) for each, _ in own}
         taken = own + [(each, at) for each, at in common if (each["name"], each["in"]) not in here]
@@ -139,12 +142,9 @@ class Normal:
             place, schema = below(f"{pointer}/content", media) + "/schema", content[media].get("schema")
             more = {"x-content": media}
             if kind_of(media) != "json":
-                self.problems.append(
-                    Problem(f"{pointer}/content", f"The media type {media!r} of a parameter is not supported.")
-                )
+                self._refuse(f"{pointer}/content", f"The media type {media!r} of a parameter is not supported.")
         if parameter.get("style") in ("label", "matrix"):
-            text = f"The style {parameter['style']!r} is not supported."
-            self.problems.append(Problem(f"{pointer}/style", text))
+            self._refuse(f"{pointer}/style", f"The style {parameter['style']!r} is not supported.")
         return {
             **_carried("Parameter", parameter),
             "schema": self._schema(schema or {}, operation, parameter["name"], place),
@@ -164,21 +164,12 @@ class Normal:
         if not (content := part.get("content")):
             return part
         written = min(content, key=lambda each: order.index(kind_of(each)))
-        kind, media = kind_of(written), content[written]
+        kind, media, place = kind_of(written), content[written], below(f"{pointer}/content", written)
         if kind in ("events", "lines") and not part.get("x-event-stream"):
-            text = f"The media type {written!r} is only supported in a response with 'x-event-stream'."
-            self.problems.append(Problem(below(f"{pointer}/content", written), text))
+            self._refuse(place, f"The media type {written!r} is only supported in a response with 'x-event-stream'.")
         if kind in ("multipart", "form") and order is ANSWERS:
-            text = f"The media type {written!r} of a response is not supported."
-            self.problems.append(Problem(below(f"{pointer}/content", written), text))
-        place = below(f"{pointer}/content", written) + "/schema"
-        schema: Any = media.get("schema")
-        if kind == "bytes":
-            schema = {"type": "string", "format": "binary"}
-        elif kind == "text":
-            schema = {"type": "string"}
-        else:
-            schema = self._schema(schema or {}, parent, name, place)
+            self._refuse(place, f"The media type {written!r} of a response is not supported.")
+        schema = _TEXTS.get(kind) or self._schema(media.get("schema") or {}, parent, name, f"{place}/schema")
         return {**part, "content": {written: {**_carried("MediaType", media), "schema": schema}}, "x-media": written}
 
     # Schemas
@@ -219,9 +210,8 @@ class Normal:
                 return self._use(only[0]["$ref"], about)
             schema = self._merged(schema, pointer, ())
         nullable = schema.get("nullable") is True
-        schema = {**schema, "x-at": pointer}
         schema = {key: value for key, value in schema.items() if key not in ("title", "nullable")}
-        schema = self._union(schema, pointer)
+        schema = self._union({**schema, "x-at": pointer}, pointer)
         kinds = schema.get("type")
         if isinstance(kinds, list):
             nullable |= "null" in kinds
@@ -290,7 +280,7 @@ class Normal:
         }
         references = [_references_of(each) for each in written]
         for target in {*mapping.values()} - {each for some in references for each in some}:
-            self.problems.append(Problem(f"{pointer}/discriminator/mapping", f"{target!r} isn't a variant."))
+            self._refuse(f"{pointer}/discriminator/mapping", f"{target!r} isn't a variant.")
         for some, variant in zip(references, variants, strict=True):
             values = [key for key, target in mapping.items() if target in some]
             values = values or [each.rpartition("/")[2] for each in some]
@@ -328,18 +318,17 @@ class Normal:
 
     def _merged(self, schema: Json, pointer: str, seen: tuple[str, ...]) -> Json:
         """One schema in place of an `allOf`, or of a reference with keywords next to it."""
-        parts: list[tuple[Any, str]] = []
-        if "$ref" in schema:
-            parts.append(({"$ref": schema["$ref"]}, pointer))
+        beside = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
+        parts = [({"$ref": schema["$ref"]}, pointer)] if "$ref" in schema else []
         parts += [(each, f"{pointer}/allOf/{index}") for index, each in enumerate(schema.get("allOf") or ())]
-        parts.append(({key: value for key, value in schema.items() if key not in ("$ref", "allOf")}, pointer))
+        parts.append((beside, pointer))
         result: Json = {}
         for each, place in parts:
             resolved, at = self._source.resolve(each, place)
             if not isinstance(each, dict):
                 continue
             if "$ref" in each and at in seen:
-                self.problems.append(Problem(pointer, "'allOf' contains itself."))
+                self._refuse(pointer, "'allOf' contains itself.")
                 continue
             if "$ref" in resolved or "allOf" in resolved:
                 resolved = self._merged(resolved, at, (*seen, at))
@@ -375,7 +364,7 @@ class Normal:
                 case "type":
                     result[key] = _type_of_both(first, second)
                     if not result[key]:
-                        self.problems.append(Problem(pointer, f"'allOf' combines the types {first!r} and {second!r}."))
+                        self._refuse(pointer, f"'allOf' combines the types {first!r} and {second!r}.")
                 case "x-places":
                     ours, theirs = one["properties"], other["properties"]
                     merged = {name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]}
@@ -393,6 +382,8 @@ class Normal:
 BODIES = ("json", "multipart", "form", "bytes", "text", "events", "lines")
 """Which body is sent where several are documented: the first of these kinds."""
 ANSWERS = ("json", "events", "lines", "bytes", "text", "multipart", "form")
+# Their schemas, whatever the document says.
+_TEXTS: dict[str, Json] = {"bytes": {"type": "string", "format": "binary"}, "text": {"type": "string"}}
 _LINES = {f"application/{each}" for each in ("x-ndjson", "ndjson", "jsonl", "json-seq", "x-jsonlines")}
 
 
