@@ -64,7 +64,8 @@ class Types:
     def values_of(self, schema: Json) -> Json | None:
         """Return the schema of a map's values, or of a model's undocumented fields; None if they may be anything."""
         values = schema.get("additionalProperties")
-        return values if isinstance(values, dict) and self.kind_of(self.target(values)[1]) != "any" else None
+        _, of = self.target(values) if isinstance(values, dict) else ("", {})
+        return values if of.get("type") == "object" or self.kind_of(of) != "any" else None
 
     def properties_of(self, name: str) -> dict[str, Json]:
         """Return the schemas of a model's properties, starting with the required ones."""
