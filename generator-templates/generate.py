@@ -42,6 +42,11 @@ LINT = (
     "--unsafe-fixes",
     "--config=lint.isort.split-on-trailing-comma=false",
 )
+# What strict pyright finds in code that reads JSON, and in modules that use each other's functions.
+PYRIGHT = """\
+# pyright: reportPrivateUsage=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnnecessaryComparison=false
+"""
 FORMAT = ("format", ".", *RUFF, "--config=format.skip-magic-trailing-comma=true")
 
 
@@ -68,6 +73,9 @@ def generate(document: Document, package: Path, *, own: bool, skip: bool = False
     uses_bodies = any("bodies import" in path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
     unused = shutil.ignore_patterns(*([] if uses_bodies else ["bodies.py"]))
     shutil.copytree(TEMPLATES / "package", package, ignore=unused, dirs_exist_ok=True)
+    if not own:
+        for path in package.rglob("*.py"):
+            path.write_text(f"{PYRIGHT}{path.read_text(encoding='utf-8')}", encoding="utf-8")
     (package / "py.typed").touch()
     text = json.dumps(document.data, indent=1, ensure_ascii=False) + "\n"
     (package / "openapi.json").write_text(text, encoding="utf-8")

@@ -9,7 +9,9 @@ Notes for the modules after it are extensions: `x-at` (the JSON pointer of a sch
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from document import Document, Json, Problem, below, steps
@@ -29,6 +31,17 @@ _RULES = {"required"} | {name for name, each in TABLE["Schema"].items() if each.
 _OF_ONE_SCHEMA = {
     *("title", "description", "discriminator", "example", "examples"),
     *("x-at", "x-bare", "x-ensured-by", "x-event-family", "x-request"),
+}
+
+
+# The classes that generated modules import.
+OF_CODE = {
+    name.strip()
+    for template in Path(__file__).parent.glob("*.py.jinja")
+    for line in template.read_text("utf-8").splitlines()
+    if line.startswith("from ")
+    for name in line.partition(" import ")[2].split(",")
+    if re.fullmatch(" *[A-Z][A-Za-z]*", name)
 }
 
 
@@ -80,7 +93,8 @@ class Normal:
             self.schemas[name] = self._inner(self._source.at(pointer), "", name, pointer)
 
     def _name(self, pointer: str, wanted: str) -> str:
-        """A name for a component whose class and module no other has."""
+        """A name for a component whose class and module nothing else has."""
+        wanted = f"{wanted}Model" if ClassName(wanted, "field_") in OF_CODE else wanted
         name, number = wanted, 1
         while (module := module_of(ClassName(name, "field_"))) in self._modules:
             number += 1

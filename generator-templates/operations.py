@@ -284,7 +284,14 @@ def _body(types: Types, written: Json, taken: set[str]) -> Body:
     if field.type.kind != "model":
         return whole
     model = field.type.annotation
-    fields = [_keyword(types, *each) for each in fields_of(types, model, sent=True).values()]
+    sent = fields_of(types, model, sent=True)
+    if not types.schemas[model].get("x-request"):
+        # A list of an enum isn't a list of the open enum, which the model has.
+        own = fields_of(types, model, sent=False)
+        sent = {
+            key: own[key] if "[" in field.type.annotation else (field, about) for key, (field, about) in sent.items()
+        }
+    fields = [_keyword(types, *each) for each in sent.values()]
     return replace(
         whole,
         model=(module_of(model), model),

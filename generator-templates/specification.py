@@ -8,7 +8,7 @@ from typing import Any
 from document import Document, Json, Problem, below
 from keywords import problems as problems_of_keywords
 from models import enumeration_of, families_of, model_of
-from normal import Normal
+from normal import OF_CODE, Normal
 from openapi_python_client import schema as oai
 from openapi_python_client.strings import ClassName, PythonIdentifier
 from openapi_python_client.strings import in_double_quote_literal as quoted
@@ -83,7 +83,7 @@ class _Plan:
             name = str(ClassName(tag, "field_"))
             yield Tag(
                 name=tag,
-                class_name=f"{name}Resource" if {name, f"Async{name}"} & class_names else name,
+                class_name=f"{name}Resource" if {name, f"Async{name}"} & {*class_names, *OF_CODE} else name,
                 description=in_docstring(about.get(tag, {}).get("description") or f"The operations tagged `{tag}`."),
                 also_called=tuple(map(quoted, about.get(tag, {}).get("x-also-called") or ())),
                 operations=tuple(self._operations(tag, names)),

@@ -29,7 +29,7 @@ _DEFAULTS = ((2000, 1, 1), (2001, 2, 2))
 # As seconds, the year 5138; milliseconds, micro- and nanoseconds of this century are larger.
 _MAX_SECONDS = 100_000_000_000
 _LEAP_SECOND = re.compile(r"(?<=:\d\d):60(?!\d)")
-_KINDS = {
+_KINDS: dict[type, str] = {
     bool: "a boolean",
     int: "an integer",
     float: "a number",

@@ -85,6 +85,9 @@ def check(folder: Path, prism: Path, specification: Path, name: str, left_out: i
     assert said.count("Left out: ") == left_out, said
     cache = str(folder.parent / "mypy_cache")  # for all: most of what it reads is httpx
     run(folder, sys.executable, "-m", "mypy", "--strict", "--cache-dir", cache, name)
+    strict = {"include": [name], "typeCheckingMode": "strict", "pythonVersion": "3.11"}
+    (folder / "pyrightconfig.json").write_text(json.dumps(strict))
+    run(folder, sys.executable, "-m", "pyright", "--pythonpath", sys.executable)
     script = str(ROOT / "tests" / "support" / "call_everything.py")
     with mocked(folder, prism, specification) as url:
         answered = json.loads(run(folder, sys.executable, script, name, url).stdout)
