@@ -42,7 +42,7 @@ FRAMEWORKS = {
     "Django, gunicorn": [*BY_GUNICORN, f"{__package__}.capacity:django()"],
 }
 STORES = ("memory", "memory, 100 handlers", "SQLite", "Redis", "PostgreSQL")
-DELIVERIES, ROUNDS, EVENTS_A_DAY, PEAK = 100, 3, 1_000_000, 10
+DELIVERIES, ROUNDS, EVENTS_A_DAY = 100, 3, 1_000_000
 
 
 def store_of(kind: str, is_async: bool) -> Any:
@@ -191,17 +191,11 @@ def report(costs: dict[str, list[float]], rows: dict[str, float]) -> str:
     packages = ("fastapi", "uvicorn", "flask", "django", "gunicorn", "redis", "psycopg")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     where = f"Python {platform.python_version()}, {platform.system()} on {platform.machine()}"
-    a_second = EVENTS_A_DAY / 86_400
     tables = [
         table(
             ["CPU time of a delivery", "a bare route", *STORES],
             costs,
             lambda times: [f"{times[0] * 1e6:,.0f} µs", *(f"{seconds / times[0]:.1f} x" for seconds in times[1:])],
-        ),
-        table(
-            [f"of a core, {EVENTS_A_DAY:,} a day, most expensive store", "on average", f"{PEAK} times that"],
-            costs,
-            lambda times: [f"{max(times) * events:.0%}" for events in (a_second, a_second * PEAK)],
         ),
         table(
             ["a handled event in the store", *rows],
