@@ -7,19 +7,23 @@ from inspect import signature
 import pytest
 
 from interactor_ext import CircuitBreaker, InteractorConfig, RetryPolicy
-from interactor_ext._engine import pages
+from interactor_ext._engine import effects, pages
 from interactor_ext._engine.calls import attempts, circuit_breaker
 from interactor_ext._engine.network import routes
 from interactor_ext._engine.streams import state as stream_state
 from interactor_ext._interactor.tokens import state as token_state
 from interactor_ext._interactor.tokens import store_access
+from interactor_ext._interactor.views import ensuring
 from interactor_ext.chat import _room_queue
-from interactor_ext.cli import mcp
+from interactor_ext.cli import docs, mcp
+from interactor_ext.cli import sandbox as sandbox_command
 from interactor_ext.limits import Tiers
 from interactor_ext.relay import Relay
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.sandbox.delivery import outbox
+from interactor_ext.sandbox.delivery import deliveries, outbox
+from interactor_ext.sandbox.http import wire
 from interactor_ext.sandbox.inspector import snapshot
+from interactor_ext.sandbox.platform import actions
 from interactor_ext.sandbox.storage import journal
 from interactor_ext.telemetry import _prometheus
 from interactor_ext.testing import explore_waits
@@ -38,6 +42,11 @@ PAGES = {
         f"an attempt can take {attempts.DEFAULT_TIMEOUT:g} seconds",
         {2: "costs two seconds"}[store_access._PATIENCE],
     ],
+    "explanation/receiver.md": [
+        f"{_threads.STORE_SECONDS:g} seconds per call",
+        {3: "complete the event four times"}[len(_threads._RECORD_RETRY_DELAYS)],
+        {7 * 86_400: "seven days by default"}[_contract.DEFAULT_TTL],
+    ],
     "explanation/retries.md": [
         f"After {CIRCUIT['failures'].default} failed attempts in a row",
         f"blocked for {CIRCUIT['cool_down'].default:g} seconds",
@@ -47,15 +56,21 @@ PAGES = {
         f"After {stream_state.GIVE_UP_AFTER} failed connections in a row",
         f"its latest {_once_registry._MAX_REMEMBERED:,} calls",
     ],
+    "explanation/security.md": [f"(`max_response_size`, {InteractorConfig.max_response_size // 1024**2} MiB)"],
     "explanation/transports.md": [f"each {routes.STAGGER:g} s after the one before"],
     "how-to/capacity.md": [
         f"at most {_threads._HANDLERS_AT_ONCE} at a time per router and process",
+        {10: "503 after 10 seconds without a thread"}[effects._THREAD_SECONDS],
         f"at most {EVENTS['max_events'].default:,} (`max_events=`)",
         f"in batches of {_postgres._SWEEP_AT_MOST:,} rows",
         {7 * 86_400: "seven days by default"}[_contract.DEFAULT_TTL],
     ],
     "how-to/chat.md": [{30: "half a minute"}[round(sum(_room_queue._POLL_PAUSES) + _room_queue._LISTEN_SECONDS)]],
-    "how-to/command-line.md": [f"its newest {mcp._NEWEST} requests and events"],
+    "how-to/command-line.md": [
+        f"its newest {mcp._NEWEST} requests and events",
+        f"serves on port {sandbox_command._PORT} until",
+        {8: "find up to eight pages"}[docs._MAX_FOUND],
+    ],
     "how-to/configure.md": [
         f"seconds for one attempt (default: {InteractorConfig.timeout:g})",
         f"how often a call is retried (default: {InteractorConfig.max_retries})",
@@ -63,6 +78,11 @@ PAGES = {
         f"a token is renewed (default: {InteractorConfig.token_refresh_buffer:g})",
     ],
     "how-to/explore.md": [f"Sleeps of up to {explore_waits.POLL} s are real"],
+    "how-to/first-visit.md": [{60: "is remembered for a minute"}[ensuring._REMEMBERED]],
+    "how-to/go-live.md": [
+        {2: "doesn't respond within two seconds"}[store_access._PATIENCE],
+        {10: "tries the store again after ten"}[store_access._REST],
+    ],
     "how-to/inspect-the-sandbox.md": [
         f"Each list shows the newest {snapshot.NEWEST} entries",
         f"the newest {HISTORY['history'].default:,} (`Sandbox(history=)`)",
@@ -83,9 +103,18 @@ PAGES = {
         f"{TIERS.client.per_minute:g} calls a minute",
         f"{TIERS.namespace.per_minute:g} for each namespace",
     ],
+    "how-to/rotate-secrets.md": [f"sends no other for {token_state._PAUSE:g} seconds"],
+    "how-to/sandbox.md": [
+        f"can have up to {wire.MAX_BODY // 1024**2} MiB (413)",
+        f"whose context exceeds {actions.MAX_CONTEXT // 1024} KiB fails",
+        {9750: "span 2 h 42 min 30 s"}[sum(deliveries.WAITS)],
+    ],
     "how-to/streams.md": [{5: "at least five seconds"}[stream_state._MAX_FLOOR]],
     "how-to/tools.md": [f"latest {_once_registry._MAX_REMEMBERED:,} calls"],
-    "how-to/webhook-once.md": [f"keep up to {_postgres._MAX_CONNECTIONS} connections per process"],
+    "how-to/webhook-once.md": [
+        f"keep up to {_postgres._MAX_CONNECTIONS} connections per process",
+        f"doesn't respond within `timeout=` ({_contract.DEFAULT_TIMEOUT:g} s)",
+    ],
     "how-to/web-page.md": [
         f"more than the {RELAY['heartbeat'].default:g} s between heartbeats",
         f"can write {RELAY['writes_per_minute'].default} times a minute",
