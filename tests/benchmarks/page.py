@@ -31,11 +31,12 @@ def table(rows: Sequence[Row]) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in RIVALS)
     where = f"Python {platform.python_version()}, {platform.system()} on {platform.machine()}"
     lines = [f"Measured on {datetime.now(UTC):%Y-%m-%d} with {where}; {versions}.", ""]
-    lines += ["| what | whose | µs CPU a call | ratio |", "|---|---|---:|---:|"]
+    lines += ["| what | whose | ratio |", "|---|---|---:|"]
     for title, group in groupby(rows, key=lambda row: row.title):
-        for row in group:
-            lines.append(f"| {title} | {row.name} | {row.microseconds:,.1f} | {row.ratio:.2f} |".replace("|  |", "| |"))
-            title = ""  # only once per group
+        first, *others = group
+        unit = f" ({first.microseconds:,.1f} µs)" if first.ratio == 1 else ""
+        lines += [f"| {title} | {first.name}{unit} | {first.ratio:.2f} |"]
+        lines += [f"| | {row.name} | {row.ratio:.2f} |" for row in others]
     return "\n".join(lines) + "\n"
 
 
