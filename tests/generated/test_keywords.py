@@ -149,6 +149,13 @@ CHECKS: dict[str, tuple[Callable[[Zoo], Any], Any]] = {
     "PathItem.head": (lambda zoo: zoo.request("keywords.head_of_it", 7, date(2025, 1, 15)).method, "HEAD"),
     "PathItem.trace": (lambda zoo: zoo.request("keywords.trace_it", 7, date(2025, 1, 15)).method, "TRACE"),
     "PathItem.patch RequestBody.required": (lambda zoo: (zoo.patch().method, zoo.patch().content), ("PATCH", b"")),
+    "MediaType.encoding Encoding.contentType": (
+        lambda zoo: (
+            b"Content-Type: image/svg+xml"
+            in zoo.request("keywords.put_it", 7, date(2025, 1, 15), photo="<svg/>").read()
+        ),
+        True,
+    ),
     "RequestBody.content MediaType.schema": (
         lambda zoo: [
             zoo.patch().headers.get("Content-Type"),
