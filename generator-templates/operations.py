@@ -13,7 +13,7 @@ from normal import kind_of, module_of
 from openapi_python_client.strings import ClassName, PythonIdentifier, in_f_string_literal
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from openapi_python_client.strings import safe_for_docstring as in_docstring
-from plan import Answer, Answers, Body, Field, Operation, Type, Wait
+from plan import Answer, Answers, Body, Field, Operation, Type
 from value_types import RefusedError, Types, holds_binary, taking_files
 
 # Keywords that methods have in addition to the document's.
@@ -60,7 +60,7 @@ def operation_of(types: Types, tag: str, name: str, method: str, written: Json) 
     parameters = (*path_fields, *query, *header, *cookies)
     data = _envelope_data(types, successes)
     is_page = data is not None and data.kind == "list" and {"page", "per_page"} <= {each.key for each in query}
-    wait = _wait(successes, data)
+    wait = (_mark(successes, "x-wait") or {}) if data else {}
     taken = (_OF_STREAMS if family else set()) | (_OF_PAGES if is_page else set()) | (_OF_WAITS if wait else set())
     suppliers = {"view", "stream"} if family else {"view"}
     if clashing := [each.key for each in parameters if each.name in taken and each.supplied_by not in suppliers]:
@@ -101,7 +101,8 @@ def operation_of(types: Types, tag: str, name: str, method: str, written: Json) 
         keywords=keywords,
         outcome=outcome,
         result=result,
-        wait=wait,
+        waits_by=wait.get("by", ""),
+        waits_until=tuple(wait.get("until", ())),
         asks=ClassName(_mark(successes, "x-asks") or "", ""),
     )
 
@@ -193,12 +194,6 @@ def _mark(successes: list[_Response], keyword: str) -> Any:
     return next((found for each in successes if (found := each.written.get(keyword))), None)
 
 
-def _wait(successes: list[_Response], data: Type | None) -> Wait | None:
-    """`x-wait` of the success whose `status` it waits for."""
-    about = _mark(successes, "x-wait")
-    return Wait(by=about["by"], until=tuple(about["until"])) if about and data else None
-
-
 def _responses(written: Json) -> list[_Response]:
     """Return the responses: those of one status, those of a range, and the default."""
     found = []
@@ -284,6 +279,7 @@ def _body(types: Types, written: Json, taken: set[str]) -> Body:
     if field.type.kind != "model":
         return whole
     model = field.type.annotation
+    ensured_by = types.schemas[model].get("x-ensured-by", ())
     sent = fields_of(types, model, sent=True)
     if not types.schemas[model].get("x-request"):
         # A list of an enum isn't a list of the open enum, which the model has.
@@ -300,12 +296,8 @@ def _body(types: Types, written: Json, taken: set[str]) -> Body:
             for each in fields
             if not each.read_only
         ),
-        ensured_by=_ensured_by(types.schemas[model].get("x-ensured-by", ())),
+        ensured_by=tuple(map(quoted, [ensured_by] if isinstance(ensured_by, str) else ensured_by)),
     )
-
-
-def _ensured_by(names: str | list[str]) -> tuple[str, ...]:
-    return tuple(quoted(name) for name in ([names] if isinstance(names, str) else names))
 
 
 def _keyword(types: Types, field: Field, about: Json) -> Field:

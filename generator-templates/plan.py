@@ -227,16 +227,6 @@ class Answers:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wait:
-    """`x-wait` of a response: a method `wait` of the resource class, carried out by the client around it."""
-
-    by: str
-    """The client's method."""
-    until: tuple[str, ...]
-    """The statuses that it waits for by default."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Operation:
     """An operation, as the functions of its module and as a method of the resource class of its tag."""
 
@@ -269,7 +259,10 @@ class Operation:
     """How the method returns a success: stream, page, data (without the envelope), whole or none."""
     result: Type
     """What it returns: the list of items of a page, an event of a stream."""
-    wait: Wait | None = None
+    waits_by: str = ""
+    """`x-wait` of a response: the client's method that carries out a method `wait`; ""."""
+    waits_until: tuple[str, ...] = ()
+    """The statuses that it waits for by default."""
     asks: str = ""
     """`x-asks` of a response: the model that a method `question` returns; ""."""
 
