@@ -54,6 +54,8 @@ def field_of(
         type=types.type_of(schema, sent=sent),
         required=required,
         description=" ".join(in_docstring(each) for each in notes if each),
+        secret=about.get("format") == "password" or bool(about.get("writeOnly")) or identifier in _SECRETS,
+        numeric_string=bool(about.get("x-numeric-string")),
         read_only=bool(about.get("readOnly")),
         write_only=bool(about.get("writeOnly")),
     )
@@ -66,7 +68,8 @@ def _name(identifier: str) -> str:
 
 def fields_of(types: Types, model: str, *, sent: bool) -> dict[str, tuple[Field, Json]]:
     """Return the fields of a model by their properties, with what is said of each."""
-    properties = types.properties_of(model)
+    properties, written = types.properties_of(model), types.schemas[model]
+    absent = {key: repr(value) for key, value in (written.get("x-absent") or {}).items()}
     identifiers = {key: PythonIdentifier(key, "field_") for key in properties}
     counts = Counter(identifiers.values())
     found = {}
@@ -75,8 +78,15 @@ def fields_of(types: Types, model: str, *, sent: bool) -> dict[str, tuple[Field,
             identifiers[key] = PythonIdentifier(key, "field_", skip_snake_case=True)
         target = types.target(schema)[1]
         about = {mark: target[mark] for mark in _MARKS if mark in target} | schema
-        required = key in types.schemas[model].get("required", ())
+        required = key in written.get("required", ())
         field = field_of(types, key, schema, about, required=required, sent=sent, identifier=identifiers[key])
+        field = replace(
+            field,
+            type=taking_files(field.type),
+            absent=absent.get(key, ""),
+            secret=field.secret or key in (written.get("x-secret") or ()),
+            null_is_sent=field.type.nullable and (not written.get("x-request") or bool(about.get("x-sends-null"))),
+        )
         found[key] = field, about
     return found
 
@@ -88,7 +98,7 @@ def model_of(types: Types, name: str, ensured: set[str], forms: set[str]) -> Mod
     is_request = bool(schema.get("x-request"))
     values = types.values_of(schema)
     written = fields_of(types, name, sent=is_request)
-    fields = tuple(_model_field(key, field, about, schema) for key, (field, about) in written.items())
+    fields = tuple(field for field, _ in written.values())
     for key, (field, about) in written.items():
         if holds_binary(field.type) and name not in forms:
             text = f"Binary data within JSON is not supported: {name}.{key}."
@@ -116,19 +126,6 @@ def first_twice(fields: Iterable[Field]) -> str:
     """Return the first name that two fields have, or had before; "" if there is none."""
     names = Counter(name for each in fields for name in (each.name, each.old_name) if name)
     return next((name for name, count in names.items() if count > 1), "")
-
-
-def _model_field(key: str, field: Field, about: Json, model: Json) -> Field:
-    absent = {name: repr(value) for name, value in (model.get("x-absent") or {}).items()}
-    marked = about.get("format") == "password" or field.write_only
-    return replace(
-        field,
-        type=taking_files(field.type),
-        absent=absent.get(key, ""),
-        secret=marked or key in (model.get("x-secret") or ()) or field.variable in _SECRETS,
-        numeric_string=bool(about.get("x-numeric-string")),
-        null_is_sent=field.type.nullable and (not model.get("x-request") or bool(about.get("x-sends-null"))),
-    )
 
 
 def enumeration_of(types: Types, name: str) -> Enumeration:

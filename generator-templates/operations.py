@@ -14,7 +14,7 @@ from openapi_python_client.strings import ClassName, PythonIdentifier, in_f_stri
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from openapi_python_client.strings import safe_for_docstring as in_docstring
 from plan import Answer, Answers, Body, Field, Operation, Type
-from value_types import RefusedError, Types, holds_binary, taking_files
+from value_types import RefusedError, Types, holds_binary
 
 # Keywords that methods have in addition to the document's.
 _OF_PAGES = {"prefetch", "on_invalid"}
@@ -302,7 +302,6 @@ def _body(types: Types, written: Json, taken: set[str]) -> Body:
 
 def _keyword(types: Types, field: Field, about: Json) -> Field:
     """Turn a field of a body into a keyword of the method."""
-    field = replace(field, type=taking_files(field.type))
     accepts = about.get("x-accepts")
     if accepts is None:
         return field
