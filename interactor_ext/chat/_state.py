@@ -456,13 +456,13 @@ class ReplyState:
         if sent is None:
             return ReplyOrder((), None)
         ids = [message.id for message in newest_first]
-        if self._is_reply and sent.id in ids:
-            newest_first = newest_first[: ids.index(sent.id) + 1]
-        elif sent.id in ids:
-            return ReplyOrder(reversed(newest_first), sent.id, settled=self._settled, results=self._results)
-        else:
+        if sent.id not in ids:
             # Many rounds of tools can fill the page.
             newest_first = [message for message in newest_first if _is_later(message, sent)]
+        elif self._is_reply:
+            newest_first = newest_first[: ids.index(sent.id) + 1]
+        else:
+            return ReplyOrder(reversed(newest_first), sent.id, settled=self._settled, results=self._results)
         return ReplyOrder(reversed(newest_first), sent.id, is_cut_off=True, results=self._results)
 
 

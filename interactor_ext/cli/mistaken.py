@@ -25,7 +25,7 @@ def _advice(words: Sequence[str]) -> str:
     first, second = (*map(snake, words), "", "")[:2]
     if first in METHODS:
         return f"Write `interactor api {first}`."
-    found = (second and hint([first], second)) or hint(["commands"], first)
+    found = hint([first], second) or hint(["commands"], first)
     if not found and (operations := operation_advice(first, second)):
         return f"Write `interactor api {operations[0]}`{', or '.join(['', *operations[1:]])}."
     if not found:

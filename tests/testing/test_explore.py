@@ -129,10 +129,13 @@ def test_requests(tmp_path: Path) -> None:
 # A server of one of the RECEIVERS.
 RECEIVING = """
 import io, json, socket, subprocess, sys, threading, time
+from contextlib import suppress
 from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, make_server
+import httpx
 import pytest
 from interactor_ext import InteractorError, get_client
+from interactor_ext.sse import SSEDecoder
 from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
 
 verifier = WebhookVerifier("whsec_x")
@@ -204,6 +207,21 @@ def test_first_connection(interactor_client):
         user.messages.send(room_.id, "Hello!")
         assert any(event.type == "message.complete" for event in stream)
 
+def test_own_reader(interactor_client):
+    user, room_ = room(interactor_client)
+    user.messages.send(room_.id, "Hello!")
+    url, ids, types = user.room_stream_url(room_.id), ["0"], []
+    while "message.complete" not in types:
+        decoder = SSEDecoder()
+        with suppress(httpx.TransportError), httpx.stream("GET", url, headers={"Last-Event-ID": ids[-1]}) as stream:
+            for chunk in stream.iter_bytes():
+                for event in decoder.feed(chunk):
+                    ids.append(event.id)
+                    types.append(json.loads(event.data)["type"])
+                if "message.complete" in types:
+                    break
+    assert len(ids) == len(set(ids))
+
 SERVER = '''
 import sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -258,6 +276,7 @@ def test_deliveries_streams_and_processes(tmp_path: Path) -> None:
         "test_events[each]": "d1:twice, d1:failed, d2:twice, d2:failed\n  The invariant handled_once does not hold",
         "test_events[assuming]": "d1:reordered",
         "test_first_connection": "s1:cut-before, s1:cut-within, s1:cut-after, s1:repeated",
+        "test_own_reader": "s1:repeated",
         "test_process[afterwards]": "p1:died\n  in the teardown: AssertionError: What the test expects does not hold",
     }
     for test, expected in failing.items():
