@@ -356,8 +356,9 @@ def test_django_example_pays_back_once_approved_and_notes_each_question_once() -
         (path,) = (f"/interactor/rooms/{room}" for room in re.findall('room="(.+?)"', ben.get("/").text))
         question = '/tool refund {"order": "o_17", "euros": 250}'
         assert ben.post(f"{path}/messages", json={"content": question}).status_code == 201
-        eventually_here(lambda: ada.get(f"{path}/approvals").json()["data"])
-        (call,) = ada.get(f"{path}/approvals").json()["data"]
+        waiting: list[Any] = []  # without "data", the relay has had too many requests
+        eventually_here(lambda: waiting.extend(ada.get(f"{path}/approvals").json().get("data", [])) or waiting)
+        (call,) = waiting
         decision = {"decision": "approve", "digest": call["digest"]}
         decided = [
             user.post(f"{path}/approvals/{call['id']}", json=decision).status_code for user in (eve, ben, ada, ada)

@@ -399,7 +399,11 @@ for each in (router, forgetful):
     each.on("*", once=transaction.atomic)(save)
     each.on("*")(acount)
 urlpatterns = [path(each, webhook_view(router)) for each in ("a", "a/healthz")] + [path("b", webhook_view(forgetful))]
-relay = Relay(get_async_client, authorize=lambda request: f"org_{count()[0]}", around=HandlerScope)
+
+async def authorize(request):
+    return f"org_{(await sync_to_async(count)())[0]}"
+
+relay = Relay(get_async_client, authorize=authorize, around=HandlerScope)
 urlpatterns += [path("relay/<path:path>", relay_view(relay))]
 
 class Receiver(TestCase):
