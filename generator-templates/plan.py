@@ -7,7 +7,7 @@ quoted within double quotes; `title`, `version`, `summary` and `description` wit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,6 +269,11 @@ class Operation:
     @property
     def takes_key(self) -> bool:
         return any(each.key == "Idempotency-Key" for each in self.header_fields)
+
+    @property
+    def counted(self) -> Operation:
+        """The operation for `iterate`, which counts the pages itself."""
+        return replace(self, keywords=tuple(each for each in self.keywords if each.key != "page"))
 
     @property
     def body_fields(self) -> tuple[Field, ...]:
