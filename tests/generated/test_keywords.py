@@ -440,6 +440,11 @@ ERRORS = [
         "toes: { x-renamed-from: claws }\n        claws: {}",
         f"13: {PAW}: Two properties have the Python name 'claws'.",
     ),
+    (
+        "/paws:",
+        "/paws/{id}:",
+        "5: /paths/~1paws~1{id}/get: Each part in braces of '/paws/{id}' needs a required parameter, and no other.",
+    ),
     (PAWS, "", "1: The document is empty. It must start with 'openapi: 3.0.x' or 'openapi: 3.1.x'."),
     (PAWS, "- a", "1: The document isn't an object. It must start with 'openapi: 3.0.x' or 'openapi: 3.1.x'."),
 ]
