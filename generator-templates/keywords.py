@@ -43,9 +43,17 @@ _DIALECTS = ("https://spec.openapis.org/oas/3.1/dialect/base", "https://json-sch
 # Without them, nothing can be generated.
 _REQUIRED = {
     "Discriminator": ("propertyName",),
+    "Info": ("title", "version"),
     "OpenAPI": ("info", "paths"),
     "Parameter": ("name", "in"),
+    "RequestBody": ("content",),
     "Tag": ("name",),
+}
+# The Python types of values.
+_VALUES: dict[str, tuple[Any, str]] = {
+    "flag": (bool, "true or false"),
+    "scalar": ((str, int, float), "a string, a number or a boolean"),
+    "text": (str, "a string"),
 }
 _EXTENSIONS = sorted({name for keywords in TABLE.values() for name in keywords if name.startswith("x-")})
 
@@ -66,9 +74,13 @@ class _Walk:
 
     def of(self, kind: str, part: Any, pointer: str) -> Iterator[Problem]:
         """Return the problems of a part of the document."""
-        if kind == "-":
+        if kind == "-" or (part is None and kind in _VALUES):
             return
-        if kind[0] in "[{":
+        if kind in _VALUES or "|" in kind:
+            of, what = _VALUES.get(kind, ((), f"one of {', '.join(kind.split('|'))}"))
+            if not isinstance(part, of) and part not in kind.split("|"):
+                yield Problem(pointer, f"Must be {what}.")
+        elif kind[0] in "[{":
             is_list = kind[0] == "["
             if not isinstance(part, list if is_list else dict):
                 yield Problem(pointer, f"Must be {'an array' if is_list else 'an object'}.")
@@ -110,7 +122,7 @@ class _Walk:
     def _object(self, kind: str, part: dict[str, Any], pointer: str) -> Iterator[Problem]:
         known = TABLE[kind]
         for name in _REQUIRED.get(kind, ()):
-            if name not in part:
+            if part.get(name) is None:
                 yield Problem(pointer, f"The keyword {name!r} is missing.")
         for key, value in part.items():
             keyword = known.get(key) or known.get("*")

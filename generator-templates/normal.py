@@ -1,6 +1,6 @@
 """Rewrites a document into what the generator reads, with the same meaning.
 
-Afterwards each `$ref` names a schema of the components, `allOf` is merged, objects and enums are components whose
+Afterwards each `$ref` is the name of a component, `allOf` is merged, objects and enums are components whose
 classes and modules have different names, and each `content` has the one media type that the client uses.
 
 Notes for the modules after it are extensions: `x-at` (the JSON pointer of a schema, parameter or operation), `x-media`
@@ -67,9 +67,9 @@ class Normal:
             self._name(pointer, key)
         for pointer, _ in schemas:
             self._component(pointer)
-        items = document.data["paths"].items()
-        paths = {path: self._item(path, item) for path, item in items if path[:2] != "x-"}
-        self.data: Json = {**document.data, "paths": paths, "components": {"schemas": self.schemas}}
+        for path, item in document.data["paths"].items():
+            if path[:2] != "x-":
+                self._item(path, item)
 
     def received(self) -> set[str]:
         """The names of the schemas that responses contain."""
@@ -81,8 +81,8 @@ class Normal:
                 waiting += part
             elif isinstance(part, dict):
                 waiting += part.values()
-                reference = part.get("$ref")  # or a property of that name
-                if isinstance(reference, str) and (name := reference.rpartition("/")[2]) not in names:
+                name = part.get("$ref")  # or a property of that name
+                if isinstance(name, str) and name not in names:
                     names.add(name)
                     waiting.append(self.schemas[name])
         return names
@@ -108,20 +108,18 @@ class Normal:
 
     # Operations
 
-    def _item(self, path: str, written: Json) -> Json:
+    def _item(self, path: str, written: Json) -> None:
         item, pointer = self._source.resolve(written, below("/paths", path))
         common = list(self._parameters(item, pointer))
-        return {
-            method: self._operation(path, method, {"servers": item.get("servers"), **item[method]}, pointer, common)
-            for method in METHODS
-            if method in item
-        }
+        for method in METHODS:
+            if method in item:
+                self._operation(path, method, {"servers": item.get("servers"), **item[method]}, pointer, common)
 
     def _parameters(self, part: Json, pointer: str) -> Iterator[tuple[Json, str]]:
         for index, each in enumerate(part.get("parameters") or ()):
             yield self._source.resolve(each, f"{pointer}/parameters/{index}")
 
-    def _operation(self, path: str, method: str, operation: Json, item: str, common: list[tuple[Json, str]]) -> Json:
+    def _operation(self, path: str, method: str, operation: Json, item: str, common: list[tuple[Json, str]]) -> None:
         pointer, place = below(item, method), below(below("/paths", path), method)
         words = path.replace("{", "").replace("}", "").strip("/").replace("/", "_")
         name = str(PythonIdentifier(operation.get("operationId") or f"{method}_{words}", "field_"))
@@ -146,7 +144,6 @@ class Normal:
             if status[:2] != "x-"
         }
         self.operations[name] = result
-        return result
 
     def _parameter(self, parameter: Json, operation: str, pointer: str) -> Json:
         """A parameter with `content` is a text of JSON."""
@@ -191,7 +188,7 @@ class Normal:
     def _schema(self, schema: Any, parent: str, name: str, pointer: str) -> Json:
         """A schema in its place: what becomes a class is a reference to a component."""
         if pointer in self._names:
-            return _reference(self._names[pointer])
+            return {"$ref": self._names[pointer]}
         inner = self._inner(schema, parent, name, pointer)
         is_class = "enum" in inner or ("type" in inner and inner["type"] == "object")
         if not is_class:
@@ -205,7 +202,7 @@ class Normal:
         """A reference to a schema that becomes a component."""
         name = self._name(pointer, wanted)
         self.schemas[name] = schema
-        return _reference(name)
+        return {"$ref": name}
 
     def _inner(self, schema: Any, parent: str, name: str, pointer: str) -> Json:
         """A schema whose parts are in their normal form."""
@@ -436,14 +433,10 @@ def _joined(parent: str, name: str) -> str:
     return f"{pascal_case(parent)}{pascal_case(name)}" if parent else name
 
 
-def _reference(name: str) -> Json:
-    return {"$ref": f"#{COMPONENT}/{name}"}
-
-
 def referenced(schema: Json) -> str:
     """The name of the schema that one stands for; "" if it says something itself."""
     only = [schema[key][0] for key in ("allOf", "anyOf", "oneOf") if len(schema.get(key, ())) == 1]
-    return next((each["$ref"].rpartition("/")[2] for each in (schema, *only) if "$ref" in each), "")
+    return next((str(each["$ref"]) for each in (schema, *only) if "$ref" in each), "")
 
 
 def module_of(name: str) -> str:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from document import Document, Json, Problem, below
+from document import Document, Problem
 from keywords import problems as problems_of_keywords
 from models import enumeration_of, families_of, model_of
 from normal import OF_CODE, Normal
-from openapi_python_client import schema as oai
 from openapi_python_client.strings import ClassName, PythonIdentifier
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from openapi_python_client.strings import safe_for_docstring as in_docstring
 from operations import method_name, operation_of
 from plan import Api, Operation, Tag
-from pydantic import ValidationError
 from value_types import RefusedError, Types
 
 
@@ -28,8 +26,8 @@ def parse(document: Document, *, own: bool = False) -> Api:
     if problems := problems_of_keywords(document, own=own):
         raise document.error(problems)
     simple = Normal(document)
-    if problems := simple.problems or _misfits(document, simple.data):
-        raise document.error(problems)
+    if simple.problems:
+        raise document.error(simple.problems)
     return _Plan(document, simple).api()
 
 
@@ -60,7 +58,7 @@ class _Plan:
         by_id = {
             quoted(each["operationId"]): methods[name]
             for name, each in self._simple.operations.items()
-            if "operationId" in each
+            if each.get("operationId")
         }
         return Api(
             title=in_docstring(about["info"]["title"]),
@@ -107,20 +105,3 @@ class _Plan:
         except RefusedError as error:
             self._problems.append(error.problem)
             return None
-
-
-def _misfits(document: Document, simple: Json) -> list[Problem]:
-    """Return the values with a wrong type."""
-    try:
-        oai.OpenAPI.model_validate(simple)
-    except ValidationError as invalid:
-        problems = []
-        for error in invalid.errors():
-            pointer = ""
-            for step in error["loc"]:
-                # The parser's names of variants and attributes are among the steps.
-                if document.at(below(pointer, step)) is not None:
-                    pointer = below(pointer, step)
-            problems.append(Problem(pointer, f"{error['msg']}."))
-        return problems
-    return []

@@ -440,6 +440,8 @@ ERRORS = [
         "toes: { x-renamed-from: claws }\n        claws: {}",
         f"13: {PAW}: Two properties have the Python name 'claws'.",
     ),
+    ("type: integer", "type: integer, enum: 5", f"17: {PAW}/properties/toes/enum: Must be an array."),
+    ("title: Paws", "title: [Paws]", "2: /info/title: Must be a string."),
     (
         "/paws:",
         "/paws/{id}:",
