@@ -407,7 +407,7 @@ relay = Relay(get_async_client, authorize=authorize, around=HandlerScope)
 urlpatterns += [path("relay/<path:path>", relay_view(relay))]
 
 class Receiver(TestCase):
-    def test_receiver(self):
+    def test_webhooks(self):  # after the relay: in this thread, asgiref finds its way from now on
         connection.cursor().execute("CREATE TABLE orders (id text)")
         delivery = WebhookFactory("whsec_5f1d3c")("credential.expired")
         for path, status in (("/a", "handled"), ("/a", "duplicate"), ("/b", "handled")):
@@ -422,8 +422,9 @@ class Receiver(TestCase):
         self.enterContext(patch.dict(os.environ, sandbox.env))
         self.addCleanup(reset_clients)
         connection.cursor().execute("CREATE TABLE orders (id text)")
-        for headers, status in (({"origin": "http://testserver"}, 422), ({"origin": "http://shop"}, 403), ({}, 403)):
-            posted = self.client.post("/relay/rooms", {}, "application/json", headers=headers)
+        own, foreign = {"origin": "http://testserver"}, {"origin": "http://shop"}
+        for headers, secure, status in ((own, False, 422), (own, True, 403), (foreign, False, 403), ({}, False, 403)):
+            posted = self.client.post("/relay/rooms", {}, "application/json", headers=headers, secure=secure)
             self.assertEqual(posted.status_code, status)
         self.assertEqual(self.client.get("/relay/rooms").json()["data"], [])
         self.assertEqual(sandbox.requests[-1].namespace, "org_0")
