@@ -21,6 +21,8 @@ class Problem(NamedTuple):
     pointer: str
     """JSON pointer of the part."""
     text: str
+    without_effect: bool = False
+    """Whether the code is the same without it."""
 
 
 class SpecificationError(Exception):

@@ -132,7 +132,9 @@ class _Walk:
                         below(pointer, key), _unknown(kind, key, [each for each in known if each[:2] == "x-"])
                     )
             elif keyword is None:
-                yield Problem(below(pointer, key), _unknown(kind, key, list(known)))
+                close = get_close_matches(key, known, 1)
+                without_effect = kind == "Schema" and not any(known[each].verdict == "carried" for each in close)
+                yield Problem(below(pointer, key), _unknown(kind, key, list(known)), without_effect)
             elif keyword.verdict == "refused" and value not in _DIALECTS:
                 yield Problem(below(pointer, key), f"{key!r} is not supported: {keyword.note}.")
             else:

@@ -174,7 +174,13 @@ class Normal:
         part = _carried("Response" if order is ANSWERS else "RequestBody", part)
         if not (content := part.get("content")):
             return part
-        written = min(content, key=lambda each: order.index(kind_of(each)))
+        kinds = {each: kind_of(each) for each in content}
+        with_files = [
+            each
+            for each in content
+            if order is BODIES and kinds[each] == "multipart" and self._has_files(content[each])
+        ]
+        written = min(with_files or content, key=lambda each: order.index(kinds[each]))
         kind, media, place = kind_of(written), content[written], below(f"{pointer}/content", written)
         if kind in ("events", "lines") and not part.get("x-event-stream"):
             self._refuse(place, f"The media type {written!r} is only supported in a response with 'x-event-stream'.")
@@ -182,6 +188,19 @@ class Normal:
             self._refuse(place, f"The media type {written!r} of a response is not supported.")
         schema = _TEXTS.get(kind) or self._schema(media.get("schema") or {}, parent, name, f"{place}/schema")
         return {**part, "content": {written: {**_carried("MediaType", media), "schema": schema}}, "x-media": written}
+
+    def _has_files(self, media: Json) -> bool:
+        waiting, seen = [media], set[str]()
+        while waiting:
+            part, pointer = self._source.resolve(waiting.pop())
+            if isinstance(part, dict) and pointer not in seen:
+                seen |= {pointer} - {""}
+                if part.get("format") == "binary":
+                    return True
+                waiting += part.values()
+            elif isinstance(part, list):
+                waiting += part
+        return False
 
     # Schemas
 
@@ -392,7 +411,7 @@ class Normal:
 
 BODIES = ("json", "multipart", "form", "bytes", "text", "events", "lines")
 """Which body is sent where several are documented: the first of these kinds."""
-ANSWERS = ("json", "events", "lines", "bytes", "text", "multipart", "form")
+ANSWERS = ("json", "bytes", "text", "events", "lines", "multipart", "form")
 # Their schemas, whatever the document says.
 _TEXTS: dict[str, Json] = {"bytes": {"type": "string", "format": "binary"}, "text": {"type": "string"}}
 _LINES = {f"application/{each}" for each in ("x-ndjson", "ndjson", "jsonl", "json-seq", "x-jsonlines")}

@@ -24,7 +24,7 @@ class Objects:
     fallback: str
     """The variant for constants that aren't listed; "" if there is none: then the object is kept unchanged."""
     map: Type | None = None
-    """The only object variant, if it's a map."""
+    """The variant for what fits no model; None to keep that unchanged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,8 @@ class Variants:
     """How the variants of a union are told apart: by the JSON value's type, which no two kinds share."""
 
     objects: Objects | None
-    array: Type | None
+    arrays: tuple[Type, ...]
+    """The first that fits is the right one."""
     time: Type | None
     plain: tuple[str, ...]
     """The Python types of values that are kept unchanged."""

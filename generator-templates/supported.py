@@ -1,8 +1,12 @@
-"""`--skip-unsupported`: the document without the operations that can't be carried into code."""
+"""`--skip-unsupported`: the document without the operations that can't be carried into code.
+
+Unknown keywords of schemas, which JSON Schema ignores, and schemas that no operation uses are left out alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,7 +17,7 @@ from specification import parse
 
 
 def parse_supported(document: Document) -> tuple[Api, Document, list[str]]:
-    """The plan and the document of the supported part, and a line for each operation left out, with the reason.
+    """The plan and the document of the supported part, and a line for each part left out, with the reason.
 
     Raises:
         SpecificationError: Nothing is left, or a problem isn't in an operation or a schema.
@@ -23,21 +27,41 @@ def parse_supported(document: Document) -> tuple[Api, Document, list[str]]:
         try:
             return parse(document), document, left_out
         except SpecificationError as error:
+            if ignored := [each for each in error.problems if each.without_effect]:
+                document = _without_keywords(document, ignored)
+                left_out += [_line(document, each) for each in ignored]
+                continue
             smaller, lines = _without(document, error)
             left_out += lines
             document = Document(document.path, document.text, smaller)
 
 
+def _line(document: Document, problem: Problem) -> str:
+    return f"line {document.line(problem.pointer)}: {problem.pointer}: {problem.text}"
+
+
+def _without_keywords(document: Document, problems: list[Problem]) -> Document:
+    smaller = Document(document.path, document.text, deepcopy(document.data))
+    for problem in problems:
+        del smaller.at(problem.pointer.rpartition("/")[0])[steps(problem.pointer)[-1]]
+    return smaller
+
+
 def _without(document: Document, error: SpecificationError) -> tuple[Json, list[str]]:
-    """The document without the operations that have problems, and a line for each."""
+    """The document without the operations and unused schemas that have problems, and a line for each."""
+    unused: list[Problem] = []
     reasons: dict[tuple[str, str], Problem] = {}
     uses = {place: set(_uses(document, *place)) for place in _operations(document)}
     for problem in error.problems:
         where = tuple(steps(problem.pointer)[:3])
-        for place, used in uses.items():
-            if where in (("paths", *place), ("paths", place[0])) or "/".join(where) in used:
-                reasons.setdefault(place, problem)
-    if not reasons or len(reasons) == len(uses):
+        places = [
+            place
+            for place, used in uses.items()
+            if where in (("paths", *place), ("paths", place[0])) or "/".join(where) in used
+        ]
+        reasons = {**dict.fromkeys(places, problem), **reasons}
+        unused += [problem] * (not places and where[:1] == ("components",))
+    if not (reasons or unused) or len(reasons) == len(uses):
         raise error
     rest = [place for place in uses if place not in reasons]
     paths: Json = {}
@@ -55,8 +79,8 @@ def _without(document: Document, error: SpecificationError) -> tuple[Json, list[
         for kind, some in document.data.get("components", {}).items()
     }
     lines = [
-        f"{method.upper()} {path}: line {document.line(problem.pointer)}: {problem.pointer}: {problem.text}"
-        for (path, method), problem in reasons.items()
+        *(f"{method.upper()} {path}: {_line(document, problem)}" for (path, method), problem in reasons.items()),
+        *(_line(document, problem) for problem in unused),
     ]
     # Webhooks are documentation, and may use schemas that are left out.
     rest_of_it = {key: each for key, each in document.data.items() if key != "webhooks"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 
 from document import Json, Problem
 from normal import Normal, referenced
@@ -23,6 +24,9 @@ _ANNOTATIONS = {
 # Values that are kept unchanged: their Python types by kind, and in words.
 _PLAIN = {"bool": ["bool"], "bytes": ["bytes"], "int": ["int"], "number": ["int", "float"], "str": ["str"]}
 _WORDS = {"bool": "a boolean", "bytes": "bytes", "float": "a number", "int": "an integer", "str": "a string"}
+
+
+_JSON_TYPES = {"dict": "object", "int": "number", "map": "object", "model": "object"}
 
 
 class RefusedError(Exception):
@@ -116,8 +120,12 @@ class Types:
         others = [each for each in types if each.kind != "null"]
         objects = self._objects([each for each in by_annotation.values() if each[0].kind in ("dict", "map", "model")])
         annotations = [each.annotation for each in others]
-        if objects and len(objects.models) > 1 and not objects.fallback:
+        if objects and len(objects.models) > 1 and not objects.fallback and not objects.map:
             annotations.append("dict[str, Any]")
+        arrays = [schema for each, schema in by_annotation.values() if each.kind == "list"]
+        for one, other in combinations(arrays, 2):
+            if _overlap(self._json_types(one), self._json_types(other)):
+                raise RefusedError(other["x-at"], "Two lists of a union can't be told apart.")
         nullable = any(each.nullable for each in types)
         is_checked = "Any" not in annotations
         if nullable and is_checked:
@@ -136,21 +144,43 @@ class Types:
             return None
         models = [each.annotation for each, _ in variants if each.kind == "model"]
         maps = [(each, schema) for each, schema in variants if each.kind == "map"]
-        if maps and len(variants) > 1:
-            raise RefusedError(maps[0][1]["x-at"], "A map among other objects of a union is not supported.")
+        for each, schema in maps:
+            values = self._json_types(schema["additionalProperties"])
+            if len(models) < len(variants) - 1 or not all(self._excludes(name, values) for name in models):
+                text = f"The variant '{each.annotation}' of a union can't be told apart from its other objects."
+                raise RefusedError(schema["x-at"], text)
         tags = {name: self.tags_of(name) for name in models}
-        discriminator = _discriminator(tags)
+        discriminator = "" if maps else _discriminator(tags)
         others = [name for name in models if discriminator not in tags[name]]
         if not discriminator and len(models) > 1:
             others = self._by_demands(models)
         return Objects(
             models=tuple(others if len(others) == len(models) else models),
-            free=len(models) < len(variants),
+            free=len(models) + len(maps) < len(variants),
             discriminator=discriminator,
             by_constant={value: name for name in models if name not in others for value in tags[name][discriminator]},
             fallback=others[0] if discriminator and len(others) == 1 else "",
             map=maps[0][0] if maps else None,
         )
+
+    def _excludes(self, name: str, values: set[str]) -> bool:
+        """Whether no object of a model is a map, because a value that it requires has none of the types `values`."""
+        required = self.schemas[name].get("required", ())
+        properties = self.properties_of(name)
+        return any(not _overlap(self._json_types(properties[key]), values) for key in required if key in properties)
+
+    def _json_types(self, schema: Json) -> set[str]:
+        """Return the types of JSON that a schema allows, with those of the items of a list."""
+        found = set[str]()
+        for each in self.variants_of(schema):
+            _, target = self.target(each)
+            kind = self.kind_of(target)
+            if kind == "list":
+                found |= {f"list of {of}" for of in self._json_types(target["items"])}
+            else:
+                kind = _JSON_TYPES.get(kind, kind)
+                found.add("str" if target.get("type") == "string" else "any" if kind in ("const", "union") else kind)
+        return found
 
     def _by_demands(self, models: list[str]) -> list[str]:
         """Sort the models: the first that fits is the right one, because it requires something that no later one
@@ -186,7 +216,7 @@ class Types:
 
 
 def _variants(types: list[tuple[Type, Json]], objects: Objects | None) -> Variants:
-    arrays = [each for each, _ in types if each.kind == "list"]
+    arrays = tuple(each for each, _ in types if each.kind == "list")
     times = [each for each, _ in types if each.kind in ("date", "datetime")]
     plain: dict[str, None] = {}
     for each, schema in types:
@@ -194,7 +224,7 @@ def _variants(types: list[tuple[Type, Json]], objects: Objects | None) -> Varian
     expected = ["an object"] * bool(objects) + ["an array"] * bool(arrays) + [_WORDS[each] for each in plain]
     return Variants(
         objects=objects,
-        array=arrays[0] if arrays else None,
+        arrays=arrays,
         time=times[0] if times and not plain else None,
         plain=tuple(plain),
         expected=" or ".join(expected),
@@ -210,6 +240,15 @@ def _discriminator(tags: dict[str, dict[str, list[str]]]) -> str:
     return ""
 
 
+def _overlap(one: set[str], other: set[str]) -> bool:
+    """Whether a value can have a type of both; "list of any" is that of any list."""
+
+    def includes(a: str, b: str) -> bool:
+        return a == b or (a.endswith("any") and b.startswith(a.removesuffix("any")))
+
+    return any(includes(a, b) or includes(b, a) for a in one for b in other)
+
+
 def taking_files(of: Type) -> Type:
     """Return the type of a value of a form, where binary data is a file."""
     return replace(of, annotation=of.annotation.replace("bytes", "File")) if holds_binary(of) else of
@@ -218,4 +257,4 @@ def taking_files(of: Type) -> Type:
 def holds_binary(of: Type | None) -> bool:
     if of is None or of.variants is None:
         return of is not None and (of.kind == "bytes" or holds_binary(of.item) or holds_binary(of.only))
-    return "bytes" in of.variants.plain or holds_binary(of.variants.array)
+    return "bytes" in of.variants.plain or any(map(holds_binary, of.variants.arrays))

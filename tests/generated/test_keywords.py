@@ -237,6 +237,10 @@ MORE: list[tuple[Callable[[Zoo], Any], Any]] = [
     (lambda zoo: zoo.create(day_body="later")["day"], "later"),
     (lambda zoo: [type(zoo.field("egg", {"kind": kind})).__name__ for kind in ("hen", "owl")], ["Hen", "Owl"]),
     (lambda zoo: zoo.field("loose", [None]), [None]),
+    (lambda zoo: [zoo.field("rows", rows) for rows in ([], [1], [[1]])], [[], [1], [[1]]]),
+    (lambda zoo: refused(zoo, rows=["a"]), "rows[0] must be an array, not a string"),
+    (lambda zoo: zoo.field("sized", {"kg": 1}).kg, 1),
+    (lambda zoo: zoo.field("sized", {"kg": {"kg": 2}})["kg"].kg, 2),
     (
         lambda zoo: [
             getattr(zoo.models.Animal.from_dict({**ANIMAL, name: "x"}), f"{name}_")
@@ -379,6 +383,9 @@ TWINS = """\
 toes: { anyOf: [{ $ref: "#/components/schemas/B" }, { $ref: "#/components/schemas/C" }] }
     B: { type: object, properties: { b: {} } }
     C: { type: object, properties: { c: {} } }"""
+MAP = """\
+toes: { oneOf: [{ $ref: "#/components/schemas/Paw" }, { type: object, additionalProperties: { type: object } }] }"""
+MIXED = "The variant 'dict[str, PawToesType1AdditionalProperty]' of a union can't be told apart from its other objects."
 HINT = "Add a discriminator or a constant property."
 # What is replaced in the document above, and the error: its line, pointer and text.
 ERRORS = [
@@ -434,6 +441,16 @@ ERRORS = [
         "responses:",
         "parameters: [{ in: query }]\n      responses:",
         f"7: {GET}/parameters/0: The keyword 'name' is missing.",
+    ),
+    (
+        "toes: { type: integer }",
+        "toes: { oneOf: [{ type: array, items: {} }, { type: array, items: { type: string } }] }",
+        f"17: {PAW}/properties/toes/oneOf/1: Two lists of a union can't be told apart.",
+    ),
+    (
+        "toes: { type: integer }",
+        MAP,
+        f"17: {PAW}/properties/toes/oneOf/1: {MIXED}",
     ),
     (
         "toes: { type: integer }",
