@@ -81,8 +81,8 @@ class Normal:
                 waiting += part
             elif isinstance(part, dict):
                 waiting += part.values()
-                name = part.get("$ref")  # or a property of that name
-                if isinstance(name, str) and name not in names:
+                name = part.get("$ref")  # or a property of that name, or a reference in documentation
+                if isinstance(name, str) and name in self.schemas and name not in names:
                     names.add(name)
                     waiting.append(self.schemas[name])
         return names
@@ -131,7 +131,7 @@ class Normal:
         here = {(each["name"], each["in"]) for each, _ in own}
         taken = own + [(each, at) for each, at in common if (each["name"], each["in"]) not in here]
         result = {
-            **_carried("Operation", operation),
+            **operation,
             "parameters": [self._parameter(each, name, at) for each, at in taken],
             "x-at": place,
         }
@@ -157,7 +157,7 @@ class Normal:
         if parameter.get("style") in ("label", "matrix"):
             self._refuse(f"{pointer}/style", f"The style {parameter['style']!r} is not supported.")
         return {
-            **_carried("Parameter", parameter),
+            **parameter,
             "schema": self._schema(schema or {}, operation, parameter["name"], place),
             "x-at": pointer,
             **more,
@@ -171,7 +171,6 @@ class Normal:
 
     def _content(self, part: Json, parent: str, name: str, pointer: str, order: tuple[str, ...]) -> Json:
         """A body or a response with the media type that the client uses."""
-        part = _carried("Response" if order is ANSWERS else "RequestBody", part)
         if not (content := part.get("content")):
             return part
         kinds = {each: kind_of(each) for each in content}
@@ -187,7 +186,7 @@ class Normal:
         if kind in ("multipart", "form") and order is ANSWERS:
             self._refuse(place, f"The media type {written!r} of a response is not supported.")
         schema = _TEXTS.get(kind) or self._schema(media.get("schema") or {}, parent, name, f"{place}/schema")
-        return {**part, "content": {written: {**_carried("MediaType", media), "schema": schema}}, "x-media": written}
+        return {**part, "content": {written: {**media, "schema": schema}}, "x-media": written}
 
     def _has_files(self, media: Json) -> bool:
         waiting, seen = [media], set[str]()
@@ -273,7 +272,7 @@ class Normal:
         return {**({"allOf": [placed]} if about and "$ref" in placed else placed), **_annotations(about)}
 
     def _parts(self, schema: Json, parent: str, name: str, pointer: str) -> Json:
-        result = _carried("Schema", schema)
+        result = {key: value for key, value in schema.items() if key != "x-places"}
         # The parts of a schema are named after the class that it becomes.
         owner = str(ClassName(_joined(parent, name), "field_"))
         if "properties" in schema:
@@ -282,7 +281,6 @@ class Normal:
                 key: self._schema(each, owner, key, places.get(key) or below(f"{pointer}/properties", key))
                 for key, each in schema["properties"].items()
             }
-        result.pop("x-places", None)
         if isinstance(schema.get("additionalProperties"), dict):
             place = f"{pointer}/additionalProperties"
             result["additionalProperties"] = self._schema(
@@ -436,16 +434,6 @@ def _placed(schema: Json, pointer: str) -> Json:
     if "properties" not in schema or "x-places" in schema:
         return schema
     return {**schema, "x-places": {key: below(f"{pointer}/properties", key) for key in schema["properties"]}}
-
-
-def _carried(kind: str, part: Json) -> Json:
-    """Without what is of no use for the code, such as examples, callbacks and rules for the server."""
-    known = TABLE[kind]
-    return {
-        key: each
-        for key, each in part.items()
-        if key[:2] == "x-" or key == "description" or (key in known and known[key].verdict == "carried")
-    }
 
 
 def _joined(parent: str, name: str) -> str:
