@@ -7,6 +7,7 @@ With `--specification FILE --output FOLDER`, only writes the package, for anothe
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
 import json
 import re
@@ -47,17 +48,22 @@ PYRIGHT = """\
 # pyright: reportPrivateUsage=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnnecessaryComparison=false
 """
+# Modules of a package whose names are those of interactor_client.
+_SHARED = ("errors", "types")
 FORMAT = ("format", ".", *RUFF, "--config=format.skip-magic-trailing-comma=true")
 
 
-def generate(document: Document, package: Path, *, own: bool, skip: bool = False) -> list[str]:
-    """Write the package into the folder `package`, which must not exist. Returns a line for each operation left out."""
+def generate(document: Document, package: Path, *, foreign: str = "", skip: bool = False) -> list[str]:
+    """Write the package into the folder `package`, which must not exist. Returns a line for each operation left out.
+
+    `foreign` is the name of a package for another API; "" for ours.
+    """
     left_out: list[str] = []
     if skip:
         api, document, left_out = parse_supported(document)
     else:
-        api = parse(document, own=own)
-    files = render(api, left_out)
+        api = parse(document, own=not foreign)
+    files = render(api, left_out, foreign)
     for name, content in files.items():
         write(package / name, content)
     # ruff leaves unused imports in an __init__.py.
@@ -71,9 +77,17 @@ def generate(document: Document, package: Path, *, own: bool, skip: bool = False
     for path in inits:
         path.rename(path.with_name("__init__.py"))
     uses_bodies = any("bodies import" in path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
-    unused = shutil.ignore_patterns(*([] if uses_bodies else ["bodies.py"]))
+    unused = shutil.ignore_patterns(*([] if uses_bodies else ["bodies.py"]), *(["pages.py"] if foreign else []))
     shutil.copytree(TEMPLATES / "package", package, ignore=unused, dirs_exist_ok=True)
-    if not own:
+    for module in _SHARED if foreign else ():
+        path = package / f"{module}.py"
+        names = ast.literal_eval(path.read_text(encoding="utf-8").rpartition("__all__ = ")[2])
+        lines = [f"    {each}," for each in names], [f'    "{each}",' for each in names]
+        imports = "\n".join(
+            [f"from interactor_client.{module} import (", *lines[0], ")\n\n__all__ = [", *lines[1], "]"]
+        )
+        path.write_text(f'"""The same for all APIs."""\n\n{imports}\n', encoding="utf-8")
+    if foreign:
         for path in package.rglob("*.py"):
             path.write_text(f"{PYRIGHT}{path.read_text(encoding='utf-8')}", encoding="utf-8")
     (package / "py.typed").touch()
@@ -82,8 +96,9 @@ def generate(document: Document, package: Path, *, own: bool, skip: bool = False
     return left_out
 
 
-def render(api: Api, left_out: Sequence[str] = ()) -> dict[str, str]:
+def render(api: Api, left_out: Sequence[str] = (), foreign: str = "") -> dict[str, str]:
     """Return the text of every module that a template makes, by its path within the package."""
+    client = "".join(word.capitalize() for word in re.split(r"\W|_", re.sub("_client$", "", foreign)))
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -114,6 +129,7 @@ def render(api: Api, left_out: Sequence[str] = ()) -> dict[str, str]:
         **{f"models/{family.module}.py": text("event_family.py", family=family) for family in api.families},
         "api/__init__.py": text("api_init.py"),
         "methods.py": text("methods.py"),
+        **({"ready.py": text("ready.py", name=client)} if foreign else {}),
         **{f"api/{tag.name}/__init__.py": text("endpoint_init.py", tag=tag) for tag in api.tags},
         **{
             f"api/{tag.name}/{operation.id}.py": text("endpoint_module.py", operation=operation)
@@ -190,7 +206,8 @@ def main() -> int:
     try:
         document = read(specification)
         with tempfile.TemporaryDirectory() as folder:
-            left_out = generate(document, Path(folder) / "client", own=own, skip=arguments.skip_unsupported)
+            foreign = "" if own else package.resolve().name
+            left_out = generate(document, Path(folder) / "client", foreign=foreign, skip=arguments.skip_unsupported)
             new = contents(Path(folder) / "client")
     except SpecificationError as error:
         sys.exit(f"{error}\nNothing was written.")

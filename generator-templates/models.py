@@ -149,6 +149,10 @@ def families_of(types: Types, models: Iterable[Model], classes: Collection[str])
                 raise RefusedError(schema["x-at"], f"The family {family!r} has the name of a model.")
             constant = next(iter(types.tags_of(model.name).values()), [""])[0]
             families.setdefault(family, {})[constant] = model
+    for name, members in families.items():
+        if "" not in members:
+            at = next(schema["x-at"] for schema in types.schemas.values() if schema.get("x-event-family") == name)
+            raise RefusedError(at, f"The family {name!r} has no event without a constant type, for events not listed.")
     return tuple(
         Family(name=quoted(name), module=module_of(name), models=members) for name, members in families.items()
     )

@@ -14,6 +14,7 @@ from openapi_python_client.strings import ClassName, PythonIdentifier, in_f_stri
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from openapi_python_client.strings import safe_for_docstring as in_docstring
 from plan import Answer, Answers, Body, Field, Operation, Type
+from ready import pages_of, server_url
 from value_types import RefusedError, Types, holds_binary
 
 # Keywords that methods have in addition to the document's.
@@ -59,7 +60,9 @@ def operation_of(types: Types, tag: str, name: str, method: str, written: Json) 
     path_fields, url = _path(path, path_fields, at)
     parameters = (*path_fields, *query, *header, *cookies)
     data = _envelope_data(types, successes)
-    is_page = data is not None and data.kind == "list" and {"page", "per_page"} <= {each.key for each in query}
+    pages = pages_of(types, written, query, next((each.schema for each in successes if each.schema is not None), {}))
+    named = {each.key for each in query}
+    is_page = not pages and data is not None and data.kind == "list" and {"page", "per_page"} <= named
     wait = (_mark(successes, "x-wait") or {}) if data else {}
     taken = (_OF_STREAMS if family else set()) | (_OF_PAGES if is_page else set()) | (_OF_WAITS if wait else set())
     suppliers = {"view", "stream"} if family else {"view"}
@@ -101,6 +104,7 @@ def operation_of(types: Types, tag: str, name: str, method: str, written: Json) 
         keywords=keywords,
         outcome=outcome,
         result=result,
+        pages=pages,
         waits_by=wait.get("by", ""),
         waits_until=tuple(wait.get("until", ())),
         asks=ClassName(_mark(successes, "x-asks") or "", ""),
@@ -112,13 +116,10 @@ def _server_of(written: Json) -> str:
     responses = (written.get("responses") or {}).values()
     if not written.get("servers") or any("x-server" in each for each in responses):
         return ""
-    server = written["servers"][0]
-    url = str(server.get("url", ""))
-    for name, variable in (server.get("variables") or {}).items():
-        url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
+    url = server_url(written["servers"])
     if "://" not in url:
         raise RefusedError(written["x-at"], f"The server {url!r} of an operation must be an absolute URL.")
-    return url.rstrip("/")
+    return url
 
 
 _PLACES = ("path", "query", "header", "cookie")

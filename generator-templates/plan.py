@@ -228,6 +228,34 @@ class Answers:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pages:
+    """`x-pagination`: how to request all pages of a list."""
+
+    style: str
+    parameter: str
+    path: str
+    first: int
+    items: str
+    """The code of the list of items in `body`."""
+    item: Type
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credential:
+    """How requests authenticate according to a security scheme."""
+
+    keywords: tuple[str, ...]
+    """Keywords of the client; none if the scheme isn't supported."""
+    place: str = ""
+    """auth, grant, header or query."""
+    name: str = "authorization"
+    """Of the header, in lower case, or the query parameter; otherwise of the scheme."""
+    value: str = ""
+    """Its code."""
+    token_url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Operation:
     """An operation, as the functions of its module and as a method of the resource class of its tag."""
 
@@ -260,6 +288,7 @@ class Operation:
     """How the method returns a success: stream, page, data (without the envelope), whole or none."""
     result: Type
     """What it returns: the list of items of a page, an event of a stream."""
+    pages: Pages | None = None
     waits_by: str = ""
     """`x-wait` of a response: the client's method that carries out a method `wait`; ""."""
     waits_until: tuple[str, ...] = ()
@@ -269,7 +298,7 @@ class Operation:
 
     @property
     def takes_key(self) -> bool:
-        return any(each.key == "Idempotency-Key" for each in self.header_fields)
+        return any(each.key.lower() == "idempotency-key" for each in self.header_fields)
 
     @property
     def counted(self) -> Operation:
@@ -318,6 +347,10 @@ class Api:
     models: tuple[Model, ...]
     enums: tuple[Enumeration, ...]
     families: tuple[Family, ...]
+    server: str = ""
+    credentials: tuple[Credential, ...] = ()
+    is_secured: bool = False
+    """Whether every operation requires one of the credentials, unless it says otherwise."""
 
     @property
     def classes(self) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from openapi_python_client.strings import in_double_quote_literal as quoted
 from openapi_python_client.strings import safe_for_docstring as in_docstring
 from operations import method_name, operation_of
 from plan import Api, Operation, Tag
+from ready import credentials_of, server_url
 from value_types import RefusedError, Types
 
 
@@ -69,6 +70,9 @@ class _Plan:
             models=models,
             enums=tuple(enumeration_of(types, name) for name in enums),
             families=families,
+            server=quoted(server_url(about.get("servers"))),
+            credentials=credentials_of(self._document),
+            is_secured=all(about.get("security") or [{}]),
         )
 
     def _tags(self, class_names: set[str]) -> Iterator[Tag]:

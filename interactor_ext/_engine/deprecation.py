@@ -71,10 +71,10 @@ def parse_deprecation(headers: Headers, *, base_url: str | None = None) -> Depre
             ends = _date(value)
             sunset = ends is not None
         elif name.lower() == "link":
-            links += _links(value)
+            links += links_in(value)
     if not deprecated and not sunset:
         return None
-    return Deprecation(date, ends, _link(links, "deprecation", base_url), _link(links, "sunset", base_url))
+    return Deprecation(date, ends, link_to(links, "deprecation", base_url), link_to(links, "sunset", base_url))
 
 
 def on_deprecation(hook: H) -> H:
@@ -151,7 +151,7 @@ def _date(value: str) -> datetime | None:
         return None  # a year beyond 9999
 
 
-def _links(value: str) -> Iterator[tuple[str, dict[str, str]]]:
+def links_in(value: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Parse the targets of a `Link` header, with their parameters.
 
     httpx's own parser (`Response.links`) splits at every comma, even within a quoted title or a URL.
@@ -162,7 +162,7 @@ def _links(value: str) -> Iterator[tuple[str, dict[str, str]]]:
         yield target, named
 
 
-def _link(links: Iterable[tuple[str, dict[str, str]]], rel: str, base_url: str | None) -> str | None:
+def link_to(links: Iterable[tuple[str, dict[str, str]]], rel: str, base_url: str | None) -> str | None:
     for target, parameters in links:
         # A link with an anchor is about another resource.
         if rel in parameters.get("rel", "").lower().split() and "anchor" not in parameters:

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -222,6 +223,26 @@ CHECKS: dict[str, tuple[Callable[[Zoo], Any], Any]] = {
     "Schema.oneOf Schema.discriminator Discriminator.propertyName Discriminator.mapping": (
         lambda zoo: [type(zoo.field("pet", {"kind": kind})).__name__ for kind in ("cat", "hound", "owl")],
         ["Cat", "Dog", "dict"],
+    ),
+    "OpenAPI.servers OpenAPI.security Components.securitySchemes SecurityScheme.type SecurityScheme.name "
+    "SecurityScheme.in SecurityScheme.scheme SecurityScheme.flows OAuthFlows.implicit OAuthFlows.password "
+    "OAuthFlows.authorizationCode OAuthFlows.clientCredentials OAuthFlow.tokenUrl": (
+        lambda zoo: str(inspect.signature(importlib.import_module("zoo.ready").Zoo)).replace("'", "").split(", "),
+        [
+            *("(*", "base_url: str = https://north.zoo.example.com", "key: str | None = None"),
+            *("token: str | None = None", "client_id: str | None = None", "client_secret: str = "),
+            *("scopes: Sequence[str] = ()", "token_url: str = https://zoo.example.com/t"),
+            *("timeout: float = 30.0", "deadline: float | None = None", "retry_policy: RetryPolicy | None = None"),
+            "transport: httpx.BaseTransport | None = None) -> None",
+        ],
+    ),
+    "Pagination.style Pagination.parameter Pagination.items Pagination.next": (
+        lambda zoo: re.search(r"_Pages\(.*?\)\n", zoo.written("api/keywords/__init__.py"), re.DOTALL)[0].split()[1:-1],
+        [
+            "_endpoint._get_kwargs(after=after),",
+            "_items,",
+            *('style="cursor",', 'parameter="after",', "first=0,", 'path="paging.next"'),
+        ],
     ),
     "OpenAPI.components": (lambda zoo: "Animal" in dir(zoo.models), True),
 }

@@ -17,7 +17,8 @@ from interactor_ext import InteractorError, RetryPolicy
 from interactor_ext._engine.calls.attempts import Rules
 from interactor_ext._engine.calls.retrying import AsyncRetryingTransport, RetryingTransport
 from interactor_ext._engine.streams.stream import AsyncStream, Stream
-from interactor_ext._engine.waiting import Latch
+from interactor_ext._engine.telemetry_events import Reporter
+from interactor_ext._engine.waiting import Closing
 from interactor_ext._interactor.views.http import event_reader
 from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.modes import Awaited
@@ -33,11 +34,13 @@ KWARGS = stream_room._get_kwargs("room_1")
 
 
 class StreamClient(httpx.Client):
-    closing, reporter = Latch(), None
+    closing = Closing()
+    reporter: Reporter | None = None
 
 
 class AsyncStreamClient(httpx.AsyncClient):
-    closing, reporter = Latch(), None
+    closing = Closing()
+    reporter: Reporter | None = None
 
 
 @dataclass
@@ -70,7 +73,7 @@ async def connected(mode: str, url: str, timeout: float = 60.0) -> AsyncIterator
 def stream_of(client: Any, **options: Any) -> Any:
     """A stream to enter, used like an async one."""
     options = {"policy": AT_ONCE, **options}
-    if isinstance(client, httpx.Client):
+    if isinstance(client, StreamClient):
         return Awaited(Stream(client, KWARGS, event_reader("StreamEvent"), **options))
     return AsyncStream(client, KWARGS, event_reader("StreamEvent"), **options)
 

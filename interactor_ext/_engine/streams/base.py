@@ -27,7 +27,7 @@ from interactor_ext._engine.retry_policy import RetryPolicy
 from interactor_ext._engine.sse import DEFAULT_MAX_EVENT_SIZE
 from interactor_ext._engine.streams.events import EventReader, Received
 from interactor_ext._engine.streams.state import Action, End, Receive, StreamState
-from interactor_ext._engine.waiting import Latch
+from interactor_ext._engine.waiting import Closing
 
 if TYPE_CHECKING:
     from interactor_ext._engine.telemetry_events import DisconnectReason, Reporter, StreamKind
@@ -49,13 +49,9 @@ class Gap(Enum):
 class StreamClient(Protocol):
     """What a stream requires of its client, in addition to `send`, which an `AsyncStream` awaits."""
 
-    @property
-    def closing(self) -> Latch:
-        """Set when the client is closed. That ends a wait to reconnect."""
-        ...
-
-    @property
-    def reporter(self) -> Reporter | None: ...
+    closing: Closing
+    """Ends a wait to reconnect when the client is closed."""
+    reporter: Reporter | None
 
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
         """Accepts the arguments of httpx's `build_request`, of which the extension `operation` is required."""
@@ -89,7 +85,7 @@ class BaseStream(Generic[E]):
                 "start with new events"
             )
         self._client = client
-        self._client_closing: Latch = client.closing
+        self._client_closing = client.closing
         self._kwargs = kwargs
         self._on_reconnect = on_reconnect
         self._on_invalid = on_invalid

@@ -11,6 +11,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, Self, TypeVar
 
 import httpx
@@ -233,6 +234,9 @@ H = TypeVar("H", bound=ViewClient | AsyncViewClient)
 class _Sender(Generic[H]):
     """What both senders have in common."""
 
+    event_models: ModuleType = models
+    checks_paging: bool = True
+
     def __init__(self, http: H, user_of: Callable[[View], Any]) -> None:
         self.http: H = http
         self._user_of = user_of
@@ -244,6 +248,17 @@ class _Sender(Generic[H]):
         """The view, as users see it. Made anew, because a cycle of view and sender would outlive its last user."""
         return self._user_of(self.http.view)
 
+    def _checked_list_request(self, kwargs: dict[str, Any], prefetch: int) -> str:
+        """Return the name of a list request, such as `GET /assistants`.
+
+        Raises ValueError when `iterate` is called, rather than when the iterator is first used.
+        """
+        if self.checks_paging:
+            pages.check_paging(kwargs.get("params", {}))
+        pages.check_prefetch(prefetch)
+        operation = kwargs["extensions"]["operation"]
+        return f"{operation.method} {operation.path}"
+
 
 class ViewSender(_Sender[ViewClient]):
     """What the resource classes of a sync view call."""
@@ -253,23 +268,25 @@ class ViewSender(_Sender[ViewClient]):
 
     def page(self, kwargs: dict[str, Any], parse: pages.ParseList[T]) -> Page[T]:
         params = kwargs.get("params", {})
-        pages.check_paging(params)
+        if self.checks_paging:
+            pages.check_paging(params)
         return pages.read_page(self.http.request(**kwargs), parse, params)
 
     def iterate(
         self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
     ) -> Iterator[T]:
-        request = _checked_list_request(get_kwargs(1), prefetch)
+        request = self._checked_list_request(get_kwargs(1), prefetch)
         read = pages.read_page if on_invalid is None else partial_pages.read_partial_page
 
         def fetch(number: int) -> Page[T]:
             kwargs = get_kwargs(number)
-            return read(self.http.request(**kwargs), parse, kwargs.get("params", {}))
+            return read(self.http.request(**kwargs), parse, kwargs.get("params") or {})
 
         return pages.iterate(fetch, prefetch, on_invalid, request=request)
 
     def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> EventStream[Any]:
-        return stream.Stream(self.http, kwargs, event_reader(family), **options, **_stream_settings(self.http))
+        reader = event_reader(family, self.event_models)
+        return stream.Stream(self.http, kwargs, reader, **options, **_stream_settings(self.http))
 
 
 class AsyncViewSender(_Sender[AsyncViewClient]):
@@ -280,38 +297,29 @@ class AsyncViewSender(_Sender[AsyncViewClient]):
 
     async def page(self, kwargs: dict[str, Any], parse: pages.ParseList[T]) -> Page[T]:
         params = kwargs.get("params", {})
-        pages.check_paging(params)
+        if self.checks_paging:
+            pages.check_paging(params)
         return pages.read_page(await self.http.request(**kwargs), parse, params)
 
     def iterate(
         self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
     ) -> AsyncIterator[T]:
-        request = _checked_list_request(get_kwargs(1), prefetch)
+        request = self._checked_list_request(get_kwargs(1), prefetch)
         read = pages.read_page if on_invalid is None else partial_pages.read_partial_page
 
         async def fetch(number: int) -> Page[T]:
             kwargs = get_kwargs(number)
-            return read(await self.http.request(**kwargs), parse, kwargs.get("params", {}))
+            return read(await self.http.request(**kwargs), parse, kwargs.get("params") or {})
 
         return pages.aiterate(fetch, prefetch, on_invalid, request=request)
 
     def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> AsyncEventStream[Any]:
-        return stream.AsyncStream(self.http, kwargs, event_reader(family), **options, **_stream_settings(self.http))
-
-
-def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:
-    """Return the name of a list request, such as `GET /assistants`.
-
-    Raises ValueError when `iterate` is called, rather than when the iterator is first used.
-    """
-    pages.check_paging(kwargs.get("params", {}))
-    pages.check_prefetch(prefetch)
-    operation = kwargs["extensions"]["operation"]
-    return f"{operation.method} {operation.path}"
+        reader = event_reader(family, self.event_models)
+        return stream.AsyncStream(self.http, kwargs, reader, **options, **_stream_settings(self.http))
 
 
 @functools.cache
-def event_reader(family: str) -> events.EventReader:
+def event_reader(family: str, models: ModuleType = models) -> events.EventReader:
     """Return the reader for a family of events, a key of `models.EVENT_MODELS`."""
     names = models.EVENT_MODELS[family]
     return events.EventReader({event_type: getattr(models, name).from_dict for event_type, name in names.items()})

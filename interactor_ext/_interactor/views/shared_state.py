@@ -27,6 +27,7 @@ from interactor_ext._interactor.tokens.auth import (
     AsyncBearerAuth,
     BearerAuth,
     MakePlan,
+    TokenPlan,
     deadline_of_call,
     is_for_core_api,
     own_token,
@@ -63,6 +64,8 @@ class ClientOptions(NamedTuple):
     rate_limiter: RateLimiter | None
     circuit_breaker: CircuitBreaker | bool | None
     telemetry: Telemetry | None
+    view_kind: type[View] = View
+    own_token: Callable[..., TokenPlan] = own_token
 
 
 def require_kind(name: str, value: object, kind: type[T]) -> T:
@@ -82,7 +85,7 @@ class _BaseSharedState(OfOneProcess, Generic[C]):
     """The class of the client."""
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
-        self._config = config
+        self._config, self._options = config, options
         self.secret: CurrentSecret | None = None
         if not isinstance(config.client_secret, str):
             self.secret = secret_function.CurrentSecret(config.client_secret)
@@ -122,7 +125,7 @@ class _BaseSharedState(OfOneProcess, Generic[C]):
     def _make_tokens(self, cache: Callable[[MakePlan, StoreAccess | None], C]) -> None:
         """Doesn't reference the shared state, which owns the tokens: a cycle would keep connections open."""
         config, store = self._config, self.store
-        self.tokens = tokens = cache(functools.partial(own_token, config), store)
+        self.tokens = tokens = cache(functools.partial(self._options.own_token, config), store)
 
         def narrow(operation: Operation) -> C:
             tokens.check_open()
@@ -150,7 +153,7 @@ class SharedState(_BaseSharedState[TokenCache]):
         if isinstance(network, Transport) and network is not options.transport:
             # Helps those who forget to close. It also runs when the interpreter exits, while daemon threads make calls.
             weakref.finalize(self.transport, network.retire)
-        account = ViewClient(View.of(config), self._context, self.transport, auth=None)
+        account = ViewClient(options.view_kind.of(config), self._context, self.transport, auth=None)
         secret, reporter = self.secret, self._reporter
 
         def cache(plan: MakePlan, store: StoreAccess | None) -> TokenCache:
@@ -183,7 +186,7 @@ class AsyncSharedState(_BaseSharedState[AsyncTokenCache]):
             "transport", options.transport or async_transport.AsyncTransport(), httpx.AsyncBaseTransport
         )
         self.transport: AsyncRetryingTransport = AsyncRetryingTransport(network, self._rules)
-        account = AsyncViewClient(View.of(config), self._context, self.transport, auth=None)
+        account = AsyncViewClient(options.view_kind.of(config), self._context, self.transport, auth=None)
         secret, reporter = self.secret, self._reporter
 
         def cache(plan: MakePlan, store: StoreAccess | None) -> AsyncTokenCache:
@@ -215,14 +218,7 @@ def fetch_with(http: ViewClient, plan: MakePlan, secret: CurrentSecret | None = 
     """Return a function that makes the token requests of a plan."""
 
     def fetch(*known: str) -> Token:
-        steps = plan(*known)
-        try:
-            request = next(steps)
-            while True:
-                request = steps.send(http.request(**request))
-        except StopIteration as done:
-            token: Token = done.value
-            return token
+        return effects.run_sync(_steps(http, plan(*known)))
 
     return fetch if secret is None else lambda: effects.run_sync(secret.fetch(fetch))
 
@@ -233,16 +229,19 @@ def fetch_with_async(
     """Like `fetch_with`, for asyncio."""
 
     async def fetch(*known: str) -> Token:
-        steps = plan(*known)
-        try:
-            request = next(steps)
-            while True:
-                request = steps.send(await http.request(**request))
-        except StopIteration as done:
-            token: Token = done.value
-            return token
+        return await effects.run_async(_steps(http, plan(*known)))
 
     return fetch if secret is None else lambda: effects.run_async(secret.fetch(fetch))
+
+
+def _steps(http: ViewClient | AsyncViewClient, plan: TokenPlan) -> effects.Effects[Token]:
+    try:
+        request = next(plan)
+        while True:
+            request = plan.send((yield effects.Invoke(functools.partial(http.request, **request))))
+    except StopIteration as done:
+        token: Token = done.value
+        return token
 
 
 def _circuit_breaker(given: CircuitBreaker | bool | None) -> CircuitBreaker | None:

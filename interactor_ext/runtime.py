@@ -1,0 +1,158 @@
+"""The part of a client for another API that is the same for all: what the generator's `ready.py` imports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, Generic, Self, TypeVar
+from urllib.parse import quote_plus
+
+import httpx
+
+from interactor_client.types import Operation, PageMeta
+from interactor_ext._engine.call import Call, describe_request
+from interactor_ext._engine.deprecation import link_to, links_in
+from interactor_ext._engine.errors import ConfigurationError, ResponseValidationError
+from interactor_ext._engine.retry_policy import RetryPolicy
+from interactor_ext._interactor.config import InteractorConfig, checks
+from interactor_ext._interactor.tokens.auth import TokenPlan, token_from
+from interactor_ext._interactor.views import shared_state
+from interactor_ext._interactor.views.extras import Extras
+from interactor_ext._interactor.views.view import View
+
+__all__ = ["Pages", "connect"]
+
+T = TypeVar("T")
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _Config(InteractorConfig):
+    """The settings of a client for another API, under the names of ours. Reads no environment variables."""
+
+    def __init__(self, base_url: str, grant: Sequence[Any], timeout: float, deadline: float | None) -> None:
+        checks.require(checks.url_problem("base_url", base_url))
+        checks.require(checks.seconds_problem("timeout", timeout))
+        checks.require(None if deadline is None else checks.seconds_problem("deadline", deadline))
+        url, client_id, secret, scopes = grant
+        vars(self).update(account_server_url=url, client_id=client_id, client_secret=secret, scopes=scopes)
+        vars(self).update(core_api_url=base_url.rstrip("/"), timeout=timeout, deadline=deadline)
+
+
+def _own_token(config: InteractorConfig, secret: str | None = None) -> TokenPlan:
+    asked_at, url = time.time(), httpx.URL(config.account_server_url)
+    response = yield {
+        "method": "POST",
+        "url": url,
+        # https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
+        "auth": httpx.BasicAuth(quote_plus(config.client_id), quote_plus(str(config.client_secret))),
+        "data": {"grant_type": "client_credentials"} | ({"scope": " ".join(config.scopes)} if config.scopes else {}),
+        "extensions": {"operation": Operation("token", "", "POST", url.path, "core", False, False)},
+    }
+    return token_from(response, asked_at)
+
+
+class _Credentials(Extras):
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (*self.headers.values(), *self.query.values())
+
+
+class _View(View):
+    """A view of another API, which has no namespaces."""
+
+    def describe(self) -> str:
+        return f"base_url={self.config.core_api_url!r}"
+
+    def _add_extras(self, added: Extras, url: httpx.URL | str, arguments: dict[str, Any]) -> None:
+        if "cookie" in added.headers and "cookie" in arguments["headers"]:
+            arguments["headers"]["Cookie"] += f"; {added.headers['cookie']}"
+        super()._add_extras(Extras(added.headers, {}), url, arguments)
+
+    def check_namespace(self, request: httpx.Request) -> None:
+        if self.extras is not None:
+            Call.of(request).hidden_query = {**self.extras.query} or None
+
+
+def connect(
+    models: ModuleType,
+    base_url: str,
+    credentials: Sequence[tuple[str, str, Any]],
+    *,
+    is_async: bool,
+    timeout: float,
+    deadline: float | None,
+    retry_policy: RetryPolicy | None,
+    transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None,
+) -> tuple[Any, Callable[[], Any]]:
+    """Return the sender of a client, and the function that closes it.
+
+    A credential has a place (auth, grant, header or query), a name (of the header, in lower case) and a value: None, if
+    it isn't used; for auth, an `httpx.Auth`; for grant, the URL of the token endpoint, client id, secret and scopes.
+    """
+    names = [name for place, name, value in credentials if place != "query" and value is not None]
+    if len({*names}) < len(names):
+        raise ConfigurationError("Two of the credentials are for the same header. Pass only one of them.")
+    values: dict[str, dict[str, Any]] = {"auth": {}, "grant": {}, "header": {}, "query": {}}
+    for place, name, value in credentials:
+        values[place] |= {} if value is None else {name: value}
+    policy = retry_policy or RetryPolicy()
+    config = _Config(base_url, values["grant"].get("authorization", ("", "", "", ())), timeout, deadline)
+    options = shared_state.ClientOptions(transport, None, policy, None, None, None, _View, _own_token)
+    shared: Any = (shared_state.AsyncSharedState if is_async else shared_state.SharedState)(config, options)
+    if not values["grant"]:
+        shared._auth = values["auth"].get("authorization")
+    extras = _Credentials(values["header"], values["query"])
+    sender = shared.open(_View.of(config)._replace(max_retries=policy.max_retries, extras=extras))
+    sender.event_models, sender.checks_paging = models, False
+    return sender, shared.close
+
+
+class Pages(Generic[T]):
+    """The pages of a list with `x-pagination`. Its methods are arguments of `Sender.iterate`."""
+
+    def __init__(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], list[T]], **mark: Any) -> None:
+        """`style` is cursor, link, offset or page. `parameter` is the query parameter that selects a page, and `first`
+        its value for the first page. `path` leads to the next cursor or link in the body, as in `meta.next`; "" for a
+        `Link` header.
+        """
+        self._parse, self._mark = parse, mark
+        self._requests, self._number = [kwargs], 1
+        self.data: list[T] = []
+        self.meta: PageMeta | None = None
+
+    def request(self, number: int) -> dict[str, Any]:
+        """Return the request for a page, by its number from 1."""
+        self._number = number
+        return self._requests[number - 1]
+
+    def parse(self, response: httpx.Response) -> Self:
+        """Read the page that was requested last."""
+        self.data = self._parse(response)
+        after = self._after(response, self._requests[self._number - 1])
+        self._requests[self._number :] = [] if after is None else [after]
+        self.meta = PageMeta(self._number, max(1, len(self.data)), None, None, after is not None)
+        return self
+
+    def _after(self, response: httpx.Response, kwargs: dict[str, Any]) -> dict[str, Any] | None:
+        style, parameter, path = self._mark["style"], self._mark["parameter"], self._mark["path"]
+        place: Any = response.json() if path else None
+        for name in path.split(".") if path else ():
+            place = place.get(name) if isinstance(place, dict) else None
+        if style == "link":
+            links = (each for value in response.headers.get_list("link") for each in links_in(value))
+            url = response.url.join(place or link_to(links, "next", None) or "")
+            if (url.scheme, url.netloc) != (response.url.scheme, response.url.netloc):
+                what = (
+                    f"The response to {describe_request(response.request)} names a page on another server: {url.host}"
+                )
+                raise ResponseValidationError(f"{what}. It wasn't requested.", status=response.status_code)
+            return None if url == response.url else {**kwargs, "url": str(url), "params": None}
+        params = kwargs.get("params", {})
+        if style != "cursor":
+            step = len(self.data) if style == "offset" else 1
+            place = params.get(parameter, self._mark["first"]) + step if self.data else None
+        return {**kwargs, "params": {**params, parameter: place}} if place else None

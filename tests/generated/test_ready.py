@@ -1,0 +1,290 @@
+"""`ready.py` of a package for another API: credentials, retries, deadlines, errors and pages, over real connections."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from interactor_ext import (
+    APITimeoutError,
+    ConfigurationError,
+    NotFoundError,
+    ResponseValidationError,
+    RetryPolicy,
+    ServerError,
+)
+from tests.support import generator
+from tests.support.modes import Awaited, sync_and_async
+from tests.support.pages import ROOT
+from tests.support.scripted_server import Action, Connection, FaultServer, Request, js, reply, token
+
+generator.skip_without_generator()
+pytestmark = pytest.mark.full
+
+ATLAS = """\
+openapi: 3.1.0
+info: { title: The Atlas, version: "1" }
+servers: [{ url: "https://{region}.example.com/v1", variables: { region: { default: eu } } }]
+paths:
+  /maps:
+    post:
+      operationId: draw_map
+      tags: [maps]
+      parameters: [{ name: idempotency-key, in: header, schema: { type: string } }]
+      responses: { "200": { $ref: "#/components/responses/Map" } }
+    put: { operationId: trace_map, tags: [maps], responses: { "200": { $ref: "#/components/responses/Map" } } }
+    patch: { operationId: tear_map, tags: [maps], responses: { "200": { $ref: "#/components/responses/Map" } } }
+  /maps/{id}:
+    get:
+      operationId: get_map
+      tags: [maps]
+      parameters:
+        - { name: id, in: path, required: true, schema: { type: string } }
+        - { name: ink, in: cookie, schema: { type: string } }
+      responses: { "200": { $ref: "#/components/responses/Map" } }
+  /page:
+    get:
+      operationId: list_by_page
+      tags: [maps]
+      x-pagination: { style: page, parameter: page }
+      parameters: [{ name: page, in: query, schema: { type: integer, default: 0 } }]
+      responses: { "200": { $ref: "#/components/responses/Maps" } }
+  /offset:
+    get:
+      operationId: list_by_offset
+      tags: [maps]
+      x-pagination: { style: offset, parameter: skip }
+      parameters: [{ name: skip, in: query, schema: { type: integer } }]
+      responses: { "200": { $ref: "#/components/responses/Maps" } }
+  /cursor:
+    get:
+      operationId: list_by_cursor
+      tags: [maps]
+      x-pagination: { style: cursor, parameter: after, items: maps, next: paging.next }
+      parameters: [{ name: after, in: query, schema: { type: string } }]
+      responses: { "200": { $ref: "#/components/responses/Shelf" } }
+  /link:
+    get:
+      operationId: list_by_link
+      tags: [maps]
+      x-pagination: { style: link, items: maps }
+      responses: { "200": { $ref: "#/components/responses/Shelf" } }
+components:
+  securitySchemes:
+    password: { type: http, scheme: basic }
+    token: { type: http, scheme: bearer }
+    map_key: { type: apiKey, in: header, name: X-Map }
+    query_key: { type: apiKey, in: query, name: key }
+    cookie_key: { type: apiKey, in: cookie, name: session }
+    certificate: { type: mutualTLS }
+    grant: { type: oauth2, flows: { clientCredentials: { tokenUrl: "https://example.com/oauth/token", scopes: {} } } }
+  responses:
+    Map: { description: A map., content: { application/json: { schema: { $ref: "#/components/schemas/Map" } } } }
+    Maps: { description: Maps., content: { application/json: { schema: { $ref: "#/components/schemas/Maps" } } } }
+    Shelf: { description: Maps., content: { application/json: { schema: { $ref: "#/components/schemas/Shelf" } } } }
+  schemas:
+    Map: { type: object, required: [name], properties: { name: { type: string } } }
+    Maps: { type: array, items: { $ref: "#/components/schemas/Map" } }
+    Shelf:
+      type: object
+      properties:
+        maps: { $ref: "#/components/schemas/Maps" }
+        paging: { type: object, properties: { next: { type: string } } }
+"""
+AT_ONCE = RetryPolicy(base_delay=0.0)
+OK = reply(200, {"name": "Oslo"})
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = tmp_path_factory.mktemp("ready")
+    (folder / "atlas.yaml").write_text(ATLAS)
+    command = [generator.PYTHON, ROOT / "generator-templates" / "generate.py", "--specification", "atlas.yaml"]
+    run = subprocess.run([*command, "--output", "atlas"], cwd=folder, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    sys.path.insert(0, str(folder))
+    try:
+        yield importlib.import_module("atlas.ready")
+    finally:
+        sys.path.remove(str(folder))
+
+
+@asynccontextmanager
+async def opened(ready: Any, mode: str, url: str, **settings: Any) -> AsyncIterator[Any]:
+    """A client, used like an async one."""
+    settings = {"base_url": f"{url}/v1", "retry_policy": AT_ONCE, **settings}
+    if mode == "sync":
+        with ready.Atlas(**settings) as client:
+            yield SimpleNamespace(maps=Awaited(client.maps))
+    else:
+        async with ready.AsyncAtlas(**settings) as client:
+            yield client
+
+
+@pytest.mark.parametrize(
+    ("credentials", "name", "value"),
+    [
+        ({"username": "ada", "password": "s3cret"}, "authorization", b"Basic " + b64encode(b"ada:s3cret")),
+        ({"token": "t0ken"}, "authorization", b"Bearer t0ken"),
+        ({"map_key": "k3y"}, "x-map", b"k3y"),
+        ({"cookie_key": "k3y"}, "cookie", b"ink=blue; session=k3y"),
+        ({}, "cookie", b"ink=blue"),
+    ],
+)
+@sync_and_async
+async def test_credentials_are_sent_as_the_document_says(
+    ready: Any, mode: str, credentials: dict[str, str], name: str, value: bytes
+) -> None:
+    with FaultServer([OK]) as server:
+        async with opened(ready, mode, server.url, **credentials) as atlas:
+            assert (await atlas.maps.get("1", ink="blue")).name == "Oslo"
+    assert server.seen[0].headers[name] == value
+
+
+@sync_and_async
+async def test_key_in_the_query_is_sent_but_logged_nowhere(
+    ready: Any, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    with FaultServer([OK]) as server:
+        async with opened(ready, mode, server.url, query_key="s3cret-k3y") as atlas:
+            await atlas.maps.get("1")
+    assert server.seen[0].target == "/v1/maps/1?key=s3cret-k3y"
+    assert "/v1/maps/1" in caplog.text
+    assert "s3cret-k3y" not in caplog.text
+
+
+def test_two_credentials_for_one_header_are_refused(ready: Any) -> None:
+    with pytest.raises(ConfigurationError, match="Two of the credentials are for the same header"):
+        ready.Atlas(token="t0ken", username="ada", password="s3cret")
+    assert "The security scheme `certificate` isn't supported" in ready.__doc__
+
+
+@sync_and_async
+async def test_client_credentials_get_a_token_and_another_after_a_401(ready: Any, mode: str) -> None:
+    grant = {"client_id": "a b", "client_secret": "s3cret", "scopes": ["read", "draw"]}
+    with FaultServer([OK, reply(401), OK], [token()]) as server:
+        async with opened(ready, mode, server.url, token_url=f"{server.url}/oauth/token", **grant) as atlas:
+            assert [(await atlas.maps.get("1")).name for _ in range(2)] == ["Oslo", "Oslo"]
+    assert [each.token for each in server.calls()] == ["t0ken"] * 3
+    for asked in server.token_requests():
+        assert asked.headers["authorization"] == b"Basic " + b64encode(b"a+b:s3cret")
+        assert asked.body == b"grant_type=client_credentials&scope=read+draw"
+    assert len(server.token_requests()) == 2
+
+
+@sync_and_async
+async def test_what_may_be_repeated_is_repeated_after_the_time_that_the_server_names(ready: Any, mode: str) -> None:
+    busy = reply(503, retry_after="0")
+    with FaultServer([busy, OK, busy, OK, busy, OK, busy]) as server:
+        async with opened(ready, mode, server.url) as atlas:
+            await atlas.maps.get("1")
+            await atlas.maps.trace()
+            await atlas.maps.draw()
+            with pytest.raises(ServerError):
+                await atlas.maps.tear()
+    methods = [each.method for each in server.seen]
+    assert methods == ["GET", "GET", "PUT", "PUT", "POST", "POST", "PATCH"]
+    keys = [each.headers.get("idempotency-key") for each in server.seen]
+    assert keys[4] == keys[5] != None  # noqa: E711
+    assert [*keys[:4], keys[6]] == [None] * 5
+
+
+@sync_and_async
+async def test_error_is_of_its_status_and_shows_title_and_detail(ready: Any, mode: str) -> None:
+    problem = reply(404, {"title": "No map", "detail": "It was never drawn"}, content_type="application/problem+json")
+    with FaultServer([problem]) as server:
+        async with opened(ready, mode, server.url) as atlas:
+            with pytest.raises(NotFoundError) as caught:
+                await atlas.maps.get("1")
+    assert str(caught.value) == "No map: It was never drawn (GET /maps/{id}: 404 NOT_FOUND)."
+
+
+@sync_and_async
+async def test_call_ends_at_its_deadline(ready: Any, mode: str) -> None:
+    with FaultServer([lambda connection, request: connection.stall() or False]) as server:
+        async with opened(ready, mode, server.url, deadline=0.2) as atlas:
+            with pytest.raises(APITimeoutError):
+                await atlas.maps.get("1")
+
+
+NAMES = ["Oslo", "Rome", "Lima"]
+
+
+def pages_of(connection: Connection, request: Request) -> bool:
+    """Sends two of the names a page, whichever way the client requests it."""
+    path, _, query = request.target.removeprefix("/v1/").partition("?")
+    number = int(query.partition("=")[2] or 0)
+    start = number * 2 if path == "page" else number
+    maps = [{"name": name} for name in NAMES[start : start + 2]]
+    after = str(start + 2) if start + 2 < len(NAMES) else None
+    body = maps if path in ("page", "offset") else {"maps": maps, "paging": {"next": after} if path == "cursor" else {}}
+    links = [f'</v1/link?from={after}>; title="a, b"; rel="next"'] if path == "link" and after else []
+    connection.send(js(200, body, *(f"Link: {each}" for each in links)))
+    return True
+
+
+@pytest.mark.parametrize("style", ["page", "offset", "cursor", "link"])
+@sync_and_async
+async def test_every_item_of_a_list_in_pages_is_returned_once(ready: Any, mode: str, style: str) -> None:
+    with FaultServer([pages_of]) as server:
+        async with opened(ready, mode, server.url) as atlas:
+            iterate = getattr(atlas.maps, f"iterate_by_{style}")
+            assert [each.name async for each in iterate()] == NAMES
+            if style == "offset":
+                assert [each.name async for each in iterate(skip=1)] == NAMES[1:]
+
+
+@pytest.mark.parametrize(
+    ("style", "first"),
+    [
+        ("link", reply(200, {"maps": []}, link='<https://evil.example.com/>; rel="next"')),
+        ("link", reply(200, {"maps": []}, link='<http://127.0.0.1:1/v1/link>; rel="next"')),
+    ],
+)
+@sync_and_async
+async def test_link_to_another_server_is_not_followed(ready: Any, mode: str, style: str, first: Action) -> None:
+    with FaultServer([first]) as server:
+        async with opened(ready, mode, server.url, token="t0ken") as atlas:
+            with pytest.raises(ResponseValidationError, match="names a page on another server"):
+                [each async for each in getattr(atlas.maps, f"iterate_by_{style}")()]
+
+
+def test_client_is_typed(ready: Any, tmp_path: Path) -> None:
+    package = Path(str(ready.__file__)).parent
+    (package.parent / "uses.py").write_text(
+        "from atlas.ready import Atlas\n"
+        'with Atlas(token="t", deadline=10.0) as atlas:\n'
+        '    names: list[str] = [each.name for each in atlas.maps.iterate_by_cursor(after="a")]\n'
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "atlas", "uses.py"]
+    run = subprocess.run(command, cwd=package.parent, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("style: page, ", "", "'style' is missing. Styles: cursor, link, offset, page."),
+        ("style: offset, parameter: skip", "style: offset, parameter: id", "'parameter' must name a query parameter"),
+        (", next: paging.next", "", "'next' is missing."),
+        ("style: link, items: maps", "style: link, items: paging", "'items' must name a property of the response"),
+    ],
+)
+def test_pages_that_the_document_does_not_describe_are_an_error(
+    tmp_path: Path, old: str, new: str, problem: str
+) -> None:
+    (tmp_path / "atlas.yaml").write_text(ATLAS.replace(old, new, 1))
+    command = [generator.PYTHON, ROOT / "generator-templates" / "generate.py", "--specification", "atlas.yaml"]
+    run = subprocess.run([*command, "--output", "atlas"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert f"/get/x-pagination: {problem}" in run.stderr
