@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterable, Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import attrs
 
-from interactor_ext._engine.effects import Effects, Invoke
+from interactor_ext._engine.effects import Effects, Invoke, run_async
 from interactor_ext._engine.errors import InteractorError
 from interactor_ext._engine.logs import tools_logger as logger
 from interactor_ext._engine.redaction import clean_text
@@ -81,13 +81,20 @@ def waiting_call(tool: ToolFunction, call: PendingCall, around: Around | None) -
 
 def _within(approval: Callable[..., Any], around: Around) -> Callable[..., Any]:
     """Wrap `approval` in `around()`. A regular function runs in a thread while an async context manager is entered."""
-    if is_async(approval) or isinstance(around(), AbstractContextManager):
+    if is_async(approval):
         return surrounded(approval, around)
+    managers = chain((first := around(),), iter(around, None))
+    if isinstance(first, AbstractContextManager):
+        return surrounded(approval, managers.__next__)
 
     async def decide(arguments: dict[str, Any]) -> Any:
-        return await asyncio.to_thread(approval, arguments)
+        return await run_async(_in_thread(approval, arguments))
 
-    return surrounded(decide, around)
+    return surrounded(decide, managers.__next__)
+
+
+def _in_thread(approval: Callable[..., Any], arguments: dict[str, Any]) -> Effects[Any]:
+    return (yield Invoke(approval, (arguments,), threads=TOOL_THREADS, of_user=True))
 
 
 def require_open(call: ToolCall, waiting: WaitingCall | None, named: WaitingCall | str) -> WaitingCall:

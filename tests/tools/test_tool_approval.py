@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from interactor_ext.webhooks import MemoryEventStore, parse_event
 from tests.support.conversations import NAMESPACE, chat, room_with, user_of
 from tests.support.modes import call, sync_and_async
 from tests.support.telemetry import Recorded
+from tests.support.waiting import eventually_async
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
 pytestmark = pytest.mark.usefixtures("short_pauses")
@@ -94,13 +96,17 @@ def test_approval_runs_within_around_and_cannot_end_the_program(
         yield
         steps.append("end")
 
+    def connect() -> AbstractContextManager[None]:
+        steps.append("connect")
+        return session()
+
     def is_large(arguments: dict[str, Any]) -> bool:
         steps.append(arguments["order"])
         if ends_by is not None:
             raise ends_by
         return True
 
-    tools = ToolSet(around=session)
+    tools = ToolSet(around=connect)
 
     @tools.tool(approval=is_large)
     def refund(order: str, amount: int, note: str) -> str:
@@ -109,7 +115,7 @@ def test_approval_runs_within_around_and_cannot_end_the_program(
 
     outcome = chat(mode, sandbox, room_with(sandbox, tools), REFUND, tools=tools)
     assert outcome.types[-1] == "tool_call.needs_approval"
-    assert steps == (["begin", "o_1", "end"] if ends_by is None else ["begin", "o_1"])
+    assert steps == (["connect", "begin", "o_1", "end"] if ends_by is None else ["connect", "begin", "o_1"])
 
 
 @sync_and_async
@@ -131,6 +137,44 @@ def test_regular_approval_runs_within_an_async_around(mode: str, sandbox: Sandbo
 
     assert "paid" in chat(mode, sandbox, room_with(sandbox, tools), REFUND, tools=tools).text
     assert steps == ["begin", "o_1", "end", "begin", "end"]
+
+
+async def test_session_of_a_cancelled_chat_stays_open_until_its_approval_has_ended(sandbox: Sandbox) -> None:
+    steps: list[str] = []
+    entered, go = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    @asynccontextmanager
+    async def session() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            steps.append("end")
+
+    tools = ToolSet(around=session)
+
+    def is_large(arguments: dict[str, Any]) -> None:
+        loop.call_soon_threadsafe(entered.set)
+        assert go.wait(60)
+        steps.append("approval")
+
+    @tools.tool(approval=is_large)
+    def refund(order: str, amount: int, note: str) -> None:
+        """Pays a customer back."""
+
+    async def converse(room: str) -> None:
+        async with user_of(sandbox, "async") as user, user.chat(room, REFUND, tools=tools) as reply:
+            await reply.message()
+
+    task = asyncio.create_task(converse(await asyncio.to_thread(room_with, sandbox, tools)))
+    await entered.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=0.1)
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await eventually_async(lambda: len(steps) == 2)
+    assert steps == ["approval", "end"]
 
 
 @sync_and_async
