@@ -154,11 +154,11 @@ class Relay(Advised, calls=True):
             reads=limiter(reads_per_minute),
             hub=HubOptions(grace, heartbeat, max_queued, streams_per_namespace, drain_timeout),
         )
-        self.routes = Routes(client if callable(client) else lambda: client, options)
+        self._routes = Routes(client if callable(client) else lambda: client, options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await _asgi.serve(scope, receive, send, self.routes.answer)
+            await _asgi.serve(scope, receive, send, self._routes.answer)
         else:
             await answer_other(scope, receive, send, self.aclose)
 
@@ -166,10 +166,10 @@ class Relay(Advised, calls=True):
         """Return the relay as a WSGI application. Each open stream occupies a server thread for as long as it lasts,
         and the relay only notices that a browser has left at the next event or heartbeat.
         """
-        return _wsgi.serve(environ, start_response, self.routes.answer)
+        return _wsgi.serve(environ, start_response, self._routes.answer)
 
     async def aclose(self) -> None:
         """End all streams permanently, and wait up to `drain_timeout` seconds for replies with tools. A server that
         runs the relay itself rather than mounted does this at shutdown.
         """
-        await self.routes.aclose()
+        await self._routes.aclose()

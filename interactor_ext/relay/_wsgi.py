@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
+from weakref import finalize
 
 from interactor_ext._engine.effects import Effects, run_sync
 from interactor_ext._engine.waiting.event_loop import loop_thread
@@ -36,10 +38,12 @@ def serve(
 
 
 class Stream:
-    """Blocks of events, until the server closes it or the events end."""
+    """Blocks of events, until the server closes it, drops it, or the events end."""
 
     def __init__(self, blocks: Reader) -> None:
         self._blocks = blocks
+        self.close = finalize(self, lambda: loop_thread.start(blocks.aclose()))
+        self.close.atexit = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -50,9 +54,9 @@ class Stream:
             raise StopIteration
         return block
 
-    def close(self) -> None:
-        """Close the stream; the server calls this."""
-        loop_thread.result_of(self._blocks.aclose())
+    def next(self) -> Future[bytes | None]:
+        """Return the future of the next block, which is None at the end."""
+        return loop_thread.start(self._blocks.next())
 
 
 def request_of(environ: dict[str, Any]) -> Request:

@@ -27,7 +27,7 @@ EXTRA_ROOMS = {
     "testing/explore_run.py": {"pytest", "_pytest"},
     "_engine/network": {"h11"},
     "_interactor/views/httpx2_auth.py": {"httpx2"},
-    "relay/django.py": {"django"},
+    "relay/django.py": {"asgiref", "django"},
     "webhooks/_fastapi.py": {"fastapi", "pydantic", "starlette"},
     "webhooks/_flask.py": {"flask"},
     "webhooks/_transactions.py": {"sqlalchemy"},

@@ -367,9 +367,9 @@ from django.db import connection
 from interactor_ext.webhooks.django import HandlerScope, webhook_view
 """
 IN_TESTS = """
-import os
+import gc, os
 from unittest.mock import patch
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.core.wsgi import get_wsgi_application
 from django.db import transaction
 from django.test import TestCase
@@ -381,6 +381,7 @@ from interactor_ext.relay.django import relay_view
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import WebhookFactory
 from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
+from tests.support.waiting import eventually
 
 router, forgetful = (WebhookRouter(WebhookVerifier("whsec_5f1d3c"), MemoryEventStore()) for _ in range(2))
 
@@ -403,7 +404,7 @@ urlpatterns = [path(each, webhook_view(router)) for each in ("a", "a/healthz")] 
 async def authorize(request):
     return f"org_{(await sync_to_async(count)())[0]}"
 
-relay = Relay(get_async_client, authorize=authorize, around=HandlerScope)
+relay = Relay(get_async_client, authorize=authorize, around=HandlerScope, grace=0)
 urlpatterns += [path("relay/<path:path>", relay_view(relay))]
 
 class Receiver(TestCase):
@@ -428,6 +429,15 @@ class Receiver(TestCase):
             self.assertEqual(posted.status_code, status)
         self.assertEqual(self.client.get("/relay/rooms").json()["data"], [])
         self.assertEqual(sandbox.requests[-1].namespace, "org_0")
+        user = sandbox.client(namespace="org_0")
+        bot = user.assistants.create(name="Support", model="gpt-4", system_prompt="You help.")
+        path = f"/relay/rooms/{user.rooms.create(bot.id).id}/stream"
+        for ask in self.client.get, async_to_sync(self.async_client.get):
+            dropped = ask(path)  # as Django does if the browser has left or a middleware fails
+            self.assertEqual(dropped.headers["Content-Encoding"], "identity")
+            eventually(lambda: sandbox.open_streams == 1)
+            del dropped
+            eventually(lambda: gc.collect() >= 0 and sandbox.open_streams == 0)
 
 sys.exit(DiscoverRunner(verbosity=0).run_tests(["__main__.Receiver"]))
 """
@@ -453,6 +463,45 @@ async def main():
 import logging
 logging.disable()
 asyncio.run(main())
+"""
+TOOL_UNDER_ASGI = """
+import asyncio, httpx, sys
+from asgiref.sync import sync_to_async
+from django.conf import settings
+settings.configure(ROOT_URLCONF="__main__", ALLOWED_HOSTS=["*"], SECRET_KEY="x")
+from django.core.asgi import get_asgi_application
+from django.urls import path
+from interactor_ext import ToolSet
+from interactor_ext.relay import Relay
+from interactor_ext.relay.django import relay_view
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.webhooks.django import HandlerScope
+
+tools = ToolSet()
+
+@tools.tool(approval=True)
+async def refund(order: str) -> str:
+    "Pays a customer back."
+    return await sync_to_async(str.upper)(order)
+
+async def approve(path):
+    app = httpx.ASGITransport(get_asgi_application())
+    async with httpx.AsyncClient(transport=app, base_url="http://shop", headers={"origin": "http://shop"}) as browser:
+        await browser.post(f"{path}/messages", json={"content": '/tool refund {"order": "o_1"}'})
+        while not (waiting := (await browser.get(f"{path}/approvals")).json()["data"]):
+            pass
+        decision = {"decision": "approve", "digest": waiting[0]["digest"]}
+        return await browser.post(f"{path}/approvals/{waiting[0]['id']}", json=decision, timeout=60)
+
+with Sandbox().run() as sandbox, sandbox.client(namespace="user_1") as user:
+    relay = Relay(sandbox.async_client(), authorize=lambda request: "user_1", approvals=lambda *_: "Carol", tools=tools,
+                  around=HandlerScope, answer_timeout=30, reads_per_minute=10**6)
+    urlpatterns = [path("relay/<path:path>", relay_view(relay))]
+    registered = [tool.id for tool in tools.register(user)]
+    bot = user.assistants.create(name="Support", model="gpt-4", system_prompt="You help.", tools=registered)
+    room = user.rooms.create(bot.id)
+    decided = asyncio.run(approve(f"/relay/rooms/{room.id}"))
+    sys.stderr.write(f"{decided.status_code} {user.messages.list(room.id).data[2].content}")
 """
 BEHIND_A_POOLER = """
 from collections import Counter
@@ -499,6 +548,11 @@ def test_django_behind_a_pooler_of_transactions_handles_each_event_once(postgres
 def test_relay_of_django_outlives_the_end_of_its_connections(postgres: PostgresServer) -> None:
     needs(["django", "psycopg"])
     assert printed_by(ON_POSTGRESQL + RELAY_OF_DJANGO, postgres.folder) == ""
+
+
+def test_async_tool_that_a_person_approves_in_django_runs_beside_the_thread_of_the_request() -> None:
+    needs(["django"])
+    assert printed_by(TOOL_UNDER_ASGI) == '200 "O_1"'
 
 
 POOLED = """
