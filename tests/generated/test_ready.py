@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
 from base64 import b64encode
@@ -25,7 +26,7 @@ from interactor_ext import (
 from tests.support import generator
 from tests.support.modes import Awaited, sync_and_async
 from tests.support.pages import ROOT
-from tests.support.scripted_server import Action, Connection, FaultServer, Request, js, reply, token
+from tests.support.scripted_server import Action, Connection, FaultServer, RawServer, Request, js, reply, token
 
 generator.skip_without_generator()
 pytestmark = pytest.mark.full
@@ -78,6 +79,15 @@ paths:
       tags: [maps]
       x-pagination: { style: link, items: maps }
       responses: { "200": { $ref: "#/components/responses/Shelf" } }
+  /news:
+    get:
+      operationId: stream_maps
+      tags: [maps]
+      responses:
+        "200":
+          description: News.
+          x-event-stream: true
+          content: { text/event-stream: { schema: { oneOf: [{ $ref: "#/components/schemas/Drawn" }] } } }
 components:
   securitySchemes:
     password: { type: http, scheme: basic }
@@ -94,6 +104,12 @@ components:
   schemas:
     Map: { type: object, required: [name], properties: { name: { type: string } } }
     Maps: { type: array, items: { $ref: "#/components/schemas/Map" } }
+    Drawn:
+      type: object
+      x-event-family: News
+      required: [type, name]
+      properties: { type: { const: drawn }, name: { type: string } }
+    Other: { type: object, x-event-family: News, required: [type], properties: { type: { type: string } } }
     Shelf:
       type: object
       properties:
@@ -259,6 +275,21 @@ async def test_link_to_another_server_is_not_followed(ready: Any, mode: str, sty
                 [each async for each in getattr(atlas.maps, f"iterate_by_{style}")()]
 
 
+@sync_and_async
+async def test_stream_of_events_reconnects(ready: Any, mode: str) -> None:
+    def news(connection: Connection) -> None:
+        connection.head()
+        event = {"type": "drawn", "name": NAMES[connection.number]}
+        connection.send(f"id: {connection.number}\ndata: {json.dumps(event)}\n\n".encode())
+        if connection.number == 2:
+            connection.send(b"event: done\ndata: {}\n\n")
+
+    with RawServer(news) as server:
+        async with opened(ready, mode, server.url) as atlas, atlas.maps.stream() as stream:
+            assert [event.name async for event in stream] == NAMES
+    assert [each.last_event_id for each in server.connections] == [b"", b"0", b"1"]
+
+
 def test_client_is_typed(ready: Any, tmp_path: Path) -> None:
     package = Path(str(ready.__file__)).parent
     (package.parent / "uses.py").write_text(
@@ -274,17 +305,26 @@ def test_client_is_typed(ready: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("style: page, ", "", "'style' is missing. Styles: cursor, link, offset, page."),
-        ("style: offset, parameter: skip", "style: offset, parameter: id", "'parameter' must name a query parameter"),
-        (", next: paging.next", "", "'next' is missing."),
-        ("style: link, items: maps", "style: link, items: paging", "'items' must name a property of the response"),
+        ("style: page, ", "", "/get/x-pagination: 'style' is missing. Styles: cursor, link, offset, page."),
+        (
+            "style: offset, parameter: skip",
+            "style: offset, parameter: id",
+            "x-pagination: 'parameter' must name a query parameter",
+        ),
+        (", next: paging.next", "", "x-pagination: 'next' is missing."),
+        ("style: link, items: maps", "style: link, items: paging", "x-pagination: 'items' must name a property of"),
+        (
+            "Other: { type: object, x-event-family: News,",
+            "Other: { type: object,",
+            "The family 'News' has no event without a",
+        ),
     ],
 )
-def test_pages_that_the_document_does_not_describe_are_an_error(
+def test_pages_and_events_that_the_document_does_not_describe_are_an_error(
     tmp_path: Path, old: str, new: str, problem: str
 ) -> None:
     (tmp_path / "atlas.yaml").write_text(ATLAS.replace(old, new, 1))
     command = [generator.PYTHON, ROOT / "generator-templates" / "generate.py", "--specification", "atlas.yaml"]
     run = subprocess.run([*command, "--output", "atlas"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 1
-    assert f"/get/x-pagination: {problem}" in run.stderr
+    assert problem in run.stderr
