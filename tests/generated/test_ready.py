@@ -26,7 +26,17 @@ from interactor_ext import (
 from tests.support import generator
 from tests.support.modes import Awaited, sync_and_async
 from tests.support.pages import ROOT
-from tests.support.scripted_server import Action, Connection, FaultServer, RawServer, Request, js, reply, token
+from tests.support.scripted_server import (
+    Action,
+    Connection,
+    FaultServer,
+    RawServer,
+    Request,
+    js,
+    reply,
+    send_and,
+    token,
+)
 
 generator.skip_without_generator()
 pytestmark = pytest.mark.full
@@ -124,7 +134,12 @@ OK = reply(200, {"name": "Oslo"})
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("ready")
     (folder / "atlas.yaml").write_text(ATLAS)
-    command = [generator.PYTHON, ROOT / "generator-templates" / "generate.py", "--specification", "atlas.yaml"]
+    command = [
+        str(generator.PYTHON),
+        str(ROOT / "generator-templates" / "generate.py"),
+        "--specification",
+        "atlas.yaml",
+    ]
     run = subprocess.run([*command, "--output", "atlas"], cwd=folder, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     sys.path.insert(0, str(folder))
@@ -227,7 +242,7 @@ async def test_error_is_of_its_status_and_shows_title_and_detail(ready: Any, mod
 
 @sync_and_async
 async def test_call_ends_at_its_deadline(ready: Any, mode: str) -> None:
-    with FaultServer([lambda connection, request: connection.stall() or False]) as server:
+    with FaultServer([send_and(b"", Connection.stall)]) as server:
         async with opened(ready, mode, server.url, deadline=0.2) as atlas:
             with pytest.raises(APITimeoutError):
                 await atlas.maps.get("1")
@@ -324,7 +339,12 @@ def test_pages_and_events_that_the_document_does_not_describe_are_an_error(
     tmp_path: Path, old: str, new: str, problem: str
 ) -> None:
     (tmp_path / "atlas.yaml").write_text(ATLAS.replace(old, new, 1))
-    command = [generator.PYTHON, ROOT / "generator-templates" / "generate.py", "--specification", "atlas.yaml"]
+    command = [
+        str(generator.PYTHON),
+        str(ROOT / "generator-templates" / "generate.py"),
+        "--specification",
+        "atlas.yaml",
+    ]
     run = subprocess.run([*command, "--output", "atlas"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert problem in run.stderr
