@@ -303,9 +303,10 @@ class TestWhereTheTokenGoes:
         assert "authorization" not in wire.last.headers
 
     @sync_and_async
-    def test_token_is_sent_to_the_full_url_of_the_core_api(self, mode: str, wire: Wire) -> None:
+    def test_token_and_no_secret_is_sent_to_the_full_url_of_the_core_api(self, mode: str, wire: Wire) -> None:
         call(mode, wire.settings, lambda client: client._http.get(f"{CORE}/assistants"))
         assert wire.last.headers["authorization"] == "Bearer token_1"
+        assert SECRET not in f"{wire.last.url} {wire.last.headers.multi_items()} {wire.last.content!r}"
 
     @sync_and_async
     def test_redirect_is_not_followed(self, mode: str) -> None:
