@@ -171,7 +171,7 @@ EVENT_MODELS: dict[str, dict[str, str]] = {
 }
 """By family of events, the name of the model for each type of event; under "" the model for types not listed."""
 
-_MODULES = {
+_MODULES: dict[str, str] = {
     "AccessToken": "access_token",
     "AccessTokenResponse": "access_token_response",
     "Assistant": "assistant",
