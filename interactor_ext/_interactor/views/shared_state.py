@@ -218,7 +218,14 @@ def fetch_with(http: ViewClient, plan: MakePlan, secret: CurrentSecret | None = 
     """Return a function that makes the token requests of a plan."""
 
     def fetch(*known: str) -> Token:
-        return effects.run_sync(_steps(http, plan(*known)))
+        steps = plan(*known)
+        try:
+            request = next(steps)
+            while True:
+                request = steps.send(http.request(**request))
+        except StopIteration as done:
+            token: Token = done.value
+            return token
 
     return fetch if secret is None else lambda: effects.run_sync(secret.fetch(fetch))
 
@@ -229,19 +236,16 @@ def fetch_with_async(
     """Like `fetch_with`, for asyncio."""
 
     async def fetch(*known: str) -> Token:
-        return await effects.run_async(_steps(http, plan(*known)))
+        steps = plan(*known)
+        try:
+            request = next(steps)
+            while True:
+                request = steps.send(await http.request(**request))
+        except StopIteration as done:
+            token: Token = done.value
+            return token
 
     return fetch if secret is None else lambda: effects.run_async(secret.fetch(fetch))
-
-
-def _steps(http: ViewClient | AsyncViewClient, plan: TokenPlan) -> effects.Effects[Token]:
-    try:
-        request = next(plan)
-        while True:
-            request = plan.send((yield effects.Invoke(functools.partial(http.request, **request))))
-    except StopIteration as done:
-        token: Token = done.value
-        return token
 
 
 def _circuit_breaker(given: CircuitBreaker | bool | None) -> CircuitBreaker | None:
