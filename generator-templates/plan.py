@@ -231,10 +231,8 @@ class Answers:
 class Pages:
     """`x-pagination`: how to request all pages of a list."""
 
-    style: str
-    parameter: str
-    path: str
-    first: int
+    mark: str
+    """The code of the arguments that describe them."""
     items: str
     """The code of the list of items in `body`."""
     item: Type

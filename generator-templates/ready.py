@@ -77,12 +77,7 @@ def pages_of(types: Types, written: Json, query: Sequence[Field], body: Json) ->
             at, "'items' must name a property of the response that is a list. Without it, the response is."
         )
     schema = next((each["schema"] for each in written["parameters"] if field and each["name"] == field.key), {})
-    first = schema.get("default")
-    return Pages(
-        style=style,
-        parameter=field.key if field else "",
-        path=quoted(mark.get("next", "")),
-        first=first if isinstance(first, int) else int(style == "page"),
-        items=items,
-        item=type_.item,
-    )
+    default, path = schema.get("default"), quoted(mark.get("next", ""))
+    first = default if isinstance(default, int) else int(style == "page")
+    described = f'style="{style}", parameter="{field.key if field else ""}", first={first}, path="{path}"'
+    return Pages(mark=described, items=items, item=type_.item)
