@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from document import Document, Json, below
 from models import fields_of
@@ -29,9 +30,12 @@ def server_url(servers: Sequence[Json] | None) -> str:
 
 
 def credentials_of(document: Document) -> tuple[Credential, ...]:
-    """Return one for each security scheme. Schemes whose requests look the same share one."""
+    """Return one for each security scheme. Schemes whose requests look the same share one, and so do all client
+    credentials: if their token URLs differ, the caller names one."""
     schemes = (document.data.get("components") or {}).get("securitySchemes") or {}
     found = [each for name, scheme in schemes.items() for each in _credentials(name, document.resolve(scheme)[0])]
+    if len({each.token_url for each in found if each.place == "grant"}) > 1:
+        found = [replace(each, token_url="") if each.place == "grant" else each for each in found]
     return tuple(dict.fromkeys(found))
 
 
