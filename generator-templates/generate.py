@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import difflib
+import io
 import json
 import re
 import shutil
@@ -17,12 +19,16 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from browser_types import browser_types
 from document import Document, SpecificationError, read
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from plan import Api
+from jinja2 import StrictUndefined
+from openapi_python_client import Project
+from openapi_python_client.config import Config, ConfigFile, MetaType
+from openapi_python_client.schema.untrusted_string import UntrustedString
+from plan import Api, Enumeration, Model, Tag
 from specification import in_docstring, parse
 from supported import parse_supported
 
@@ -63,14 +69,12 @@ def generate(document: Document, package: Path, *, foreign: str = "", skip: bool
         api, document, left_out = parse_supported(document)
     else:
         api = parse(document, own=not foreign)
-    files = render(api, left_out, foreign)
-    for name, content in files.items():
-        write(package / name, content)
+    build(api, package, left_out, foreign)
     # ruff leaves unused imports in an __init__.py.
     inits = [path.rename(path.with_name("_resources.py")) for path in (package / "api").glob("*/__init__.py")]
     for arguments in (LINT, FORMAT):
         # The pinned version, installed for this interpreter.
-        command = [sys.executable, "-m", "ruff", *arguments]
+        command = [sys.executable, "-P", "-m", "ruff", *arguments]
         run = subprocess.run(command, cwd=package, capture_output=True, text=True, check=False)  # noqa: S603 - made above
         if run.returncode:
             sys.exit(f"{run.stdout}{run.stderr}\nruff rejects the generated code. Nothing was written.")
@@ -96,18 +100,15 @@ def generate(document: Document, package: Path, *, foreign: str = "", skip: bool
     return left_out
 
 
-def render(api: Api, left_out: Sequence[str] = (), foreign: str = "") -> dict[str, str]:
-    """Return the text of every module that a template makes, by its path within the package."""
+def build(api: Api, package: Path, left_out: Sequence[str], foreign: str) -> None:
+    """Have openapi-python-client write what our templates print, into a new folder."""
+    options = ConfigFile(project_name_override=package.name, package_name_override=package.name, post_hooks=[])
+    config = Config.from_sources(options, MetaType.NONE, "", "utf-8", overwrite=False, output_path=package)
+    project = Project(openapi=parsed(api), config=config, custom_template_path=TEMPLATES)
+    environment = project.env
+    environment.undefined = StrictUndefined
     client = "".join(word.capitalize() for word in re.split(r"\W|_", re.sub("_client$", "", foreign)))
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - not HTML
-    )
-    environment.globals["api"] = api
+    environment.globals.update(api=api, left_out=left_out, client=client)
     environment.filters["renamed"] = lambda fields: {each.old_name: each.name for each in fields if each.old_name}
     modules = dict(api.classes) | {family.name: "" for family in api.families}  # those are imported from the package
     environment.filters["imported"] = lambda text: sorted(
@@ -117,26 +118,39 @@ def render(api: Api, left_out: Sequence[str] = (), foreign: str = "") -> dict[st
     environment.filters["with_methods"] = lambda text: re.sub(
         r"`(\w+)`", lambda found: f"`{api.methods_by_written_id.get(found[1], found[1])}`", text
     )
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints the path of a temporary folder
+        if errors := project.build():
+            raise RuntimeError(errors)
 
-    def text(template: str, **values: Any) -> str:
-        return environment.get_template(f"{template}.jinja").render(values)
+    def add(name: str, template: str, **values: Any) -> None:
+        write(package / name, environment.get_template(f"{template}.jinja").render(values))
 
-    return {
-        "__init__.py": text("package_init.py", left_out=left_out),
-        "models/__init__.py": text("models_init.py"),
-        **{f"models/{model.module}.py": text("model.py", model=model) for model in api.models},
-        **{f"models/{enum.module}.py": text("literal_enum.py", enum=enum) for enum in api.enums},
-        **{f"models/{family.module}.py": text("event_family.py", family=family) for family in api.families},
-        "api/__init__.py": text("api_init.py"),
-        "methods.py": text("methods.py"),
-        **({"ready.py": text("ready.py", name=client)} if foreign else {}),
-        **{f"api/{tag.name}/__init__.py": text("endpoint_init.py", tag=tag) for tag in api.tags},
-        **{
-            f"api/{tag.name}/{operation.id}.py": text("endpoint_module.py", operation=operation)
-            for tag in api.tags
-            for operation in tag.operations
-        },
-    }
+    for family in api.families:
+        add(f"models/{family.module}.py", "event_family.py", family=family)
+    add("methods.py", "methods.py")
+    if foreign:
+        add("ready.py", "ready.py")
+
+
+def parsed(api: Api) -> Any:
+    """The plan where openapi-python-client has what its own parser finds, which leaves out what it doesn't support."""
+
+    def made(each: Model | Enumeration) -> Any:
+        names = SimpleNamespace(name=each.name, module_name=each.module)
+        return SimpleNamespace(class_info=names, value_type=str, plan=each)
+
+    def collection(tag: Tag) -> Any:
+        endpoints = [SimpleNamespace(name=each.id, plan=each) for each in tag.operations]
+        return SimpleNamespace(endpoints=endpoints, parse_errors=[], plan=tag)
+
+    return SimpleNamespace(
+        title=UntrustedString(api.title),
+        version=UntrustedString(api.version),
+        models=list(map(made, api.models)),
+        enums=list(map(made, api.enums)),
+        endpoint_collections_by_tag={tag.name: collection(tag) for tag in api.tags},
+        errors=[],
+    )
 
 
 def contents(package: Path) -> dict[str, str]:
