@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterable, Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import attrs
@@ -83,14 +82,14 @@ def _within(approval: Callable[..., Any], around: Around) -> Callable[..., Any]:
     """Wrap `approval` in `around()`. A regular function runs in a thread while an async context manager is entered."""
     if is_async(approval):
         return surrounded(approval, around)
-    managers = chain((first := around(),), iter(around, None))
-    if isinstance(first, AbstractContextManager):
-        return surrounded(approval, managers.__next__)
+    manager = around()
+    if isinstance(manager, AbstractContextManager):
+        return surrounded(approval, lambda: manager)
 
     async def decide(arguments: dict[str, Any]) -> Any:
         return await run_async(_in_thread(approval, arguments))
 
-    return surrounded(decide, managers.__next__)
+    return surrounded(decide, lambda: manager)
 
 
 def _in_thread(approval: Callable[..., Any], arguments: dict[str, Any]) -> Effects[Any]:
