@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from document import Document, Problem, below, steps
 
@@ -107,6 +108,9 @@ class _Walk:
         if not isinstance(target, str) or not target.startswith("#/"):
             yield Problem(pointer, f"{target!r} is outside the document. Bundle the document into one file.")
         elif self._document.resolve(part)[0] is None:
+            if self._document.at(unquote(target[1:])) is not None:
+                yield Problem(pointer, f"{target!r} only refers to other references.")
+                return
             names = list((self._document.at(target[1:].rpartition("/")[0]) or {}) if "/" in target[2:] else ())
             yield Problem(pointer, f"{target!r} refers to nothing.{_suggestion(steps(target[1:])[-1], names)}")
         beside = {key: value for key, value in part.items() if key != "$ref"}
@@ -147,6 +151,9 @@ class _Walk:
         for each in types if isinstance(types, list) else [types]:
             if each not in TYPES:
                 yield Problem(below(pointer, "type"), f"Unknown type {each!r}.{_suggestion(str(each), TYPES)}")
+        for key in ("anyOf", "oneOf", "type"):
+            if schema.get(key) == []:
+                yield Problem(below(pointer, key), "Must not be empty.")
         if types == "array" and "items" not in schema:
             yield Problem(pointer, "An array must have 'items'.")
         if (

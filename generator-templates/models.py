@@ -21,7 +21,7 @@ from value_types import RefusedError, Types, holds_binary, taking_files
 # Keywords, names used in annotations, and names that the generated code itself uses around a field get a "_".
 _RESERVED = {
     *("self", "bool", "datetime", "dict", "float", "int", "list", "str", "cls", "to_dict", "from_dict", "httpx"),
-    *("additional_properties", "client", "left_out", "outcome", "require_client"),
+    *("additional_properties", "client", "left_out", "outcome", "require_client", "src_dict"),
     *(
         name
         for module in ("bodies.py", "wire.py")

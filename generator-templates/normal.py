@@ -34,6 +34,13 @@ _OF_ONE_SCHEMA = {
 }
 
 
+_STYLES = {
+    "cookie": ("form",),
+    "header": ("simple",),
+    "path": ("simple",),
+    "query": ("form", "spaceDelimited", "pipeDelimited", "deepObject"),
+}
+
 # The classes that generated modules import.
 OF_CODE = {
     name.strip()
@@ -154,8 +161,9 @@ class Normal:
             more = {"x-content": media}
             if kind_of(media) != "json":
                 self._refuse(f"{pointer}/content", f"The media type {media!r} of a parameter is not supported.")
-        if parameter.get("style") in ("label", "matrix"):
-            self._refuse(f"{pointer}/style", f"The style {parameter['style']!r} is not supported.")
+        if parameter.get("style", _STYLES[parameter["in"]][0]) not in _STYLES[parameter["in"]]:
+            text = f"The style {parameter['style']!r} of a parameter in {parameter['in']!r} is not supported."
+            self._refuse(f"{pointer}/style", text)
         return {
             **parameter,
             "schema": self._schema(schema or {}, operation, parameter["name"], place),

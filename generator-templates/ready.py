@@ -33,10 +33,16 @@ def credentials_of(document: Document) -> tuple[Credential, ...]:
     """Return one for each security scheme. Schemes whose requests look the same share one, and so do all client
     credentials: if their token URLs differ, the caller names one."""
     schemes = (document.data.get("components") or {}).get("securitySchemes") or {}
-    found = [each for name, scheme in schemes.items() for each in _credentials(name, document.resolve(scheme)[0])]
-    if len({each.token_url for each in found if each.place == "grant"}) > 1:
-        found = [replace(each, token_url="") if each.place == "grant" else each for each in found]
-    return tuple(dict.fromkeys(found))
+    found = [
+        (name, each) for name, scheme in schemes.items() for each in _credentials(name, document.resolve(scheme)[0])
+    ]
+    if len({each.token_url for _, each in found if each.place == "grant"}) > 1:
+        found = [(name, replace(each, token_url="") if each.place == "grant" else each) for name, each in found]
+    kept: dict[Credential, None] = {}
+    for name, each in found:
+        taken = {keyword for other in kept if other != each for keyword in other.keywords}
+        kept[Credential(keywords=(), name=name) if taken & {*each.keywords} else each] = None
+    return tuple(kept)
 
 
 def _credentials(name: str, scheme: Json) -> Iterator[Credential]:

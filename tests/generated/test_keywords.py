@@ -328,9 +328,15 @@ def test_query_that_a_style_cannot_represent_is_refused(zoo: Zoo) -> None:
         zoo.get(filter={"a": [[1]]})
 
 
-def test_package_passes_strict_type_checks(zoo: Zoo, tmp_path: Path) -> None:
+def test_packages_pass_strict_type_checks(zoo: Zoo, tmp_path: Path) -> None:
+    without_models = PAWS.replace('$ref: "#/components/schemas/Paw"', "type: string").partition("components:")[0]
+    for name, text in {"without_models": without_models, "odd_names": PAWS.replace("toes", "src_dict")}.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+        options = ["--specification", f"{name}.yaml", "--output", name]
+        subprocess.run([generator.PYTHON, str(TEMPLATES / "generate.py"), *options], cwd=tmp_path, check=True)
     package = Path(str(zoo.models.__file__)).parents[1]
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), str(package)]
+    packages = [str(each) for each in (package, tmp_path / "without_models", tmp_path / "odd_names")]
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), *packages]
     run = subprocess.run(command, cwd=package.parent, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout
 
@@ -480,6 +486,22 @@ ERRORS = [
     ),
     ("type: integer", "type: integer, enum: 5", f"17: {PAW}/properties/toes/enum: Must be an array."),
     ("title: Paws", "title: [Paws]", "2: /info/title: Must be a string."),
+    ("type: integer", "oneOf: []", f"17: {PAW}/properties/toes/oneOf: Must not be empty."),
+    (
+        "schemas:",
+        "schemas:\n    Loop: { $ref: '#/components/schemas/Loop' }",
+        "13: /components/schemas/Loop: '#/components/schemas/Loop' only refers to other references.",
+    ),
+    (
+        "schemas:",
+        "securitySchemes: { key: { type: apiKey, in: body, name: key } }\n  schemas:",
+        "12: /components/securitySchemes/key/in: Must be one of query, header, cookie.",
+    ),
+    (
+        "responses:",
+        "parameters: [{ name: q, in: header, style: deepObject, schema: {} }]\n      responses:",
+        f"7: {GET}/parameters/0/style: The style 'deepObject' of a parameter in 'header' is not supported.",
+    ),
     (
         "/paws:",
         "/paws/{id}:",
