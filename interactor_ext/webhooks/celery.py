@@ -86,14 +86,24 @@ def hand_over_to(
         serializer="json",
         **options,
     )
-
-    def hand_over(body: bytes) -> None:
-        task.apply_async((to_text(body),), **routing)
-
-    # Eager tasks run in the caller's thread: a test of Django sees and rolls back what their handlers write.
-    vars(hand_over)["runs_handlers"] = lambda: app.conf.task_always_eager
-    router.hand_over = hand_over
+    router.hand_over = _HandOver(task, routing)
     return task
+
+
+class _HandOver:
+    """Sends an event to the task."""
+
+    def __init__(self, task: Any, routing: dict[str, Any]) -> None:
+        self._task = task
+        self._routing = routing
+
+    @property
+    def runs_handlers(self) -> bool:
+        """Eager tasks run in the caller's thread: a test of Django sees and rolls back what their handlers write."""
+        return bool(self._task.app.conf.task_always_eager)
+
+    def __call__(self, body: bytes) -> None:
+        self._task.apply_async((to_text(body),), **self._routing)
 
 
 def _run_again(task: Any, text: str, failures: int, due: float, error: Exception | None = None) -> None:

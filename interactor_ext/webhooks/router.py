@@ -501,8 +501,8 @@ class WebhookRouter(Advised, calls=True):
                 is_new = yield self.store_calls.call(self.queue.put, self.key_prefix + key, body)
             elif self.hand_over is not None:
                 call = self.store_calls.call(self.hand_over, body)
-                runs_handlers: Callable[[], bool] = getattr(self.hand_over, "runs_handlers", bool)
-                yield call._replace(timeout=None) if runs_handlers() else call
+                runs_handlers = getattr(self.hand_over, "runs_handlers", False)  # in its caller's thread
+                yield call._replace(timeout=None) if runs_handlers else call
         except Exception:
             logger.exception("Webhook event %r couldn't be queued.", key)
             return answers.store_down()
