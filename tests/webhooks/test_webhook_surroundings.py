@@ -550,7 +550,7 @@ def test_relay_of_django_outlives_the_end_of_its_connections(postgres: PostgresS
     assert printed_by(ON_POSTGRESQL + RELAY_OF_DJANGO, postgres.folder) == ""
 
 
-def test_async_tool_that_a_person_approves_in_django_runs_beside_the_thread_of_the_request() -> None:
+def test_async_tool_that_a_person_approves_in_django_does_not_wait_for_the_thread_of_the_request() -> None:
     needs(["django"])
     assert printed_by(TOOL_UNDER_ASGI) == '200 "O_1"'
 
