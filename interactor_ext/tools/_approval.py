@@ -82,14 +82,15 @@ def _within(approval: Callable[..., Any], around: Around) -> Callable[..., Any]:
     """Wrap `approval` in `around()`. A regular function runs in a thread while an async context manager is entered."""
     if is_async(approval):
         return surrounded(approval, around)
-    manager = around()
-    if isinstance(manager, AbstractContextManager):
-        return surrounded(approval, lambda: manager)
+    unused = [around()]
+    if isinstance(unused[0], AbstractContextManager):
+        # A function that returns an awaitable needs a second one.
+        return surrounded(approval, lambda: unused.pop() if unused else around())
 
     async def decide(arguments: dict[str, Any]) -> Any:
         return await run_async(_in_thread(approval, arguments))
 
-    return surrounded(decide, lambda: manager)
+    return surrounded(decide, unused.pop)
 
 
 def _in_thread(approval: Callable[..., Any], arguments: dict[str, Any]) -> Effects[Any]:

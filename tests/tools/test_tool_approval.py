@@ -119,6 +119,30 @@ def test_approval_runs_within_around_and_cannot_end_the_program(
 
 
 @sync_and_async
+def test_coroutine_that_a_regular_approval_returns_runs_within_around(mode: str, sandbox: Sandbox) -> None:
+    steps: list[str] = []
+
+    @contextmanager
+    def session() -> Iterator[None]:
+        steps.append("begin")
+        yield
+        steps.append("end")
+
+    async def is_large(arguments: dict[str, Any]) -> bool:
+        steps.append(arguments["order"])
+        return True
+
+    tools = ToolSet(around=session)
+
+    @tools.tool(approval=lambda arguments: is_large(arguments))
+    def refund(order: str, amount: int, note: str) -> None:
+        """Pays a customer back."""
+
+    chat(mode, sandbox, room_with(sandbox, tools), REFUND, tools=tools)
+    assert steps == ["begin", "end", "begin", "o_1", "end"]
+
+
+@sync_and_async
 def test_regular_approval_runs_within_an_async_around(mode: str, sandbox: Sandbox) -> None:
     steps: list[str] = []
 
