@@ -46,6 +46,26 @@ def value_of(kind: Any, package: str) -> Any:
     return simple.get(kind, {})
 
 
+class MockServer(httpx.HTTPTransport):
+    """Sends what goes to one of these servers to the mock server instead."""
+
+    def __init__(self, url: str, servers: set[str]) -> None:
+        super().__init__()
+        self.url, self.servers = url, servers
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        for server in self.servers:
+            if str(request.url).startswith(server):
+                request.url = httpx.URL(self.url + str(request.url).removeprefix(server))
+        return super().handle_request(request)
+
+
+def servers_of_operations(document: dict[str, Any]) -> set[str]:
+    items = document["paths"].values()
+    parts = [part for item in items for part in (item, *item.values()) if isinstance(part, dict)]
+    return {server["url"] for part in parts for server in part.get("servers", ())}
+
+
 def main(name: str, url: str) -> None:
     package = importlib.import_module(name)
     api = importlib.import_module(f"{name}.api")
@@ -55,7 +75,8 @@ def main(name: str, url: str) -> None:
     headers = {"Authorization": "Basic dTpw" if basic else "Bearer token"}
     headers |= {each["name"]: "key" for each in schemes if each.get("in") == "header"}
     statuses: dict[str, int | str] = {}
-    with package.Client(url, headers=headers, timeout=60) as client:
+    mock = MockServer(url, servers_of_operations(document))
+    with package.Client(url, headers=headers, timeout=60, httpx_args={"transport": mock}) as client:
         for found in pkgutil.walk_packages(api.__path__, f"{name}.api."):
             module = importlib.import_module(found.name)
             if not hasattr(module, "sync_detailed"):
