@@ -124,7 +124,7 @@ class Types:
             annotations.append("dict[str, Any]")
         arrays = [schema for each, schema in by_annotation.values() if each.kind == "list"]
         for one, other in combinations(arrays, 2):
-            if _overlap(self._json_types(one), self._json_types(other)):
+            if _overlap(self._json_types(one), self._json_types(other)) and not self._exclude_each_other(one, other):
                 raise RefusedError(other["x-at"], "Two lists of a union can't be told apart.")
         nullable = any(each.nullable for each in types)
         is_checked = "Any" not in annotations
@@ -168,6 +168,14 @@ class Types:
         required = self.schemas[name].get("required", ())
         properties = self.properties_of(name)
         return any(not _overlap(self._json_types(properties[key]), values) for key in required if key in properties)
+
+    def _exclude_each_other(self, *lists: Json) -> bool:
+        """Whether each of two lists has items of a model that requires something that the other's model doesn't know."""
+        items = [self.target(each["items"]) for each in lists]
+        if any(self.kind_of(item) != "model" for _, item in items):
+            return False
+        known = [self.properties_of(name).keys() for name, _ in items]
+        return all({*item.get("required", ())} - known[1 - place] for place, (_, item) in enumerate(items))
 
     def _json_types(self, schema: Json) -> set[str]:
         """Return the types of JSON that a schema allows, with those of the items of a list."""

@@ -81,6 +81,7 @@ SHAPES = {
             time_or_part={"anyOf": [{**TEXT, "format": "date-time"}, reference("Part")]},
             parts_or_text={"anyOf": [{"type": "array", "items": reference("Part")}, TEXT]},
             either={"anyOf": [reference("Job"), reference("Missing")]},
+            lists={"anyOf": [{"type": "array", "items": reference(each)} for each in ("Job", "Missing")]},
             map={"type": "object", "additionalProperties": reference("Part")},
             tree=reference("Tree"),
         ),
@@ -327,6 +328,12 @@ def test_union_variant_is_chosen_by_its_constant(shapes: ModuleType) -> None:
     with pytest.raises(shapes.DecodeError) as caught:
         models.Thing.from_dict({**THING, "open_pet": {"kind": "cat"}})
     assert (caught.value.model, caught.value.field, caught.value.path) == ("Cat", "meow", "open_pet.meow")
+
+
+@pytest.mark.parametrize(("name", "key"), [("Job", "job"), ("Missing", "missing")])
+def test_list_of_a_union_is_chosen_by_what_its_items_require(shapes: ModuleType, name: str, key: str) -> None:
+    thing = shapes.models.Thing.from_dict({**THING, "lists": [{key: "x"}]})
+    assert thing.lists == [getattr(shapes.models, name)(**{key: "x"})]
 
 
 @pytest.mark.parametrize("kind", ["owl", None, 5, ["cat"], {}])
