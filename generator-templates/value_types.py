@@ -170,7 +170,7 @@ class Types:
         return any(not _overlap(self._json_types(properties[key]), values) for key in required if key in properties)
 
     def _exclude_each_other(self, *lists: Json) -> bool:
-        """Whether each of two lists has items of a model that requires something that the other's model doesn't know."""
+        """Whether the items of two lists are models of which each requires something that the other doesn't know."""
         items = [self.target(each["items"]) for each in lists]
         if any(self.kind_of(item) != "model" for _, item in items):
             return False
