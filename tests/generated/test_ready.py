@@ -39,7 +39,6 @@ from tests.support.scripted_server import (
 )
 
 generator.skip_without_generator()
-pytestmark = pytest.mark.full
 
 ATLAS = """\
 openapi: 3.1.0
@@ -307,6 +306,7 @@ async def test_stream_of_events_reconnects(ready: Any, mode: str) -> None:
     assert [each.last_event_id for each in server.connections] == [b"", b"0", b"1"]
 
 
+@pytest.mark.full
 def test_client_is_typed(ready: Any, tmp_path: Path) -> None:
     package = Path(str(ready.__file__)).parent
     (package.parent / "uses.py").write_text(

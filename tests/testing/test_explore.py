@@ -354,7 +354,6 @@ def test_tool_calls_lost_events_and_unsteady_order(tmp_path: Path) -> None:
     assert "\n1 passed" in explore(tmp_path, "--interactor-schedule=r4:refused", "-k", "event and late")
 
 
-@pytest.mark.full
 def test_inspector_shows_schedule_as_line_of_time(tmp_path: Path) -> None:
     options = ("--interactor-schedule=r2:lost", "--interactor-inspect", "-k", "without_key")
     with start(tmp_path, *options, test_r=REQUESTS) as running:
@@ -370,7 +369,6 @@ def test_inspector_shows_schedule_as_line_of_time(tmp_path: Path) -> None:
     assert "--interactor-inspect shows a single run: add --interactor-schedule." in explore(tmp_path, options[1])
 
 
-@pytest.mark.full
 def test_report_and_replay_are_the_same(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     test = "test_r.py::test_without_key"
     distributed = explore(tmp_path, *EXPLORE, "-p", "xdist", "-n", "2", test, test_r=REQUESTS)
@@ -413,7 +411,6 @@ def test_two_faults(tmp_path: Path) -> None:
     assert "The smallest failing schedule is r1:refused,r2:refused:" in output
 
 
-@pytest.mark.full
 def test_hang(tmp_path: Path) -> None:
     output = explore(tmp_path, "--interactor-schedule=r2:limited", "-k", "hang", test_p=PAIR)
     assert "r2:limited\n  It hangs: it was not over after " in output

@@ -95,7 +95,6 @@ class Project:
             return [first for (first,) in database.execute(statement)]
 
 
-@pytest.mark.full
 @pytest.mark.skipif(sys.platform == "win32", reason="the worker is ended by SIGTERM")
 def test_manage_works_lists_and_replays_the_events_of_a_queue(tmp_path: Path, queue: SQLiteEventQueue) -> None:
     project = Project(tmp_path)
