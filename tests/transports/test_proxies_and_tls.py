@@ -343,15 +343,27 @@ def test_proxy_that_hangs_up_has_sent_nothing(make: Any) -> None:
     assert not caught.value.sent
 
 
+UNASKED = "it sent bytes before the server got a request"
+
+
 @pytest.mark.parametrize(
-    ("scheme", "replies"),
+    ("proxy", "replies", "problem"),
     [
-        ("http", [b"HTTP/1.1 200 Connected\r\n\r\nmore"]),
-        ("socks5", [b"\x05\x00", b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x09more"]),
+        ("http://", [b"HTTP/1.1 200 Connected\r\n\r\nmore"], UNASKED),
+        ("socks5://", [b"\x05\x00", b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x09more"], UNASKED),
+        ("http://", [b"HTTP/1.1 407 Login\r\nContent-Length: 0\r\n\r\n"], "it responded with status 407"),
+        ("socks5://", [b"\x04\x00"], "it doesn't speak SOCKS 5"),
+        ("socks5://", [b"\x05\xff"], "it requires a user name and password"),
+        ("socks5://user:word@", [b"\x05\xff"], "it requires another login"),
+        ("socks5://user:word@", [b"\x05\x02", b"\x01\x01"], "it rejected the user name or password"),
+        ("socks5://", [b"\x05\x00", b"\x05\x05\x00\x01"], "it can't connect: connection refused"),
+        ("socks5://", [b"\x05\x00", b"\x05\x63\x00\x01"], "it can't connect: error 99"),
     ],
 )
 @pytest.mark.parametrize("make", [Transport, AsyncTransport])
-def test_proxy_that_sends_bytes_before_the_request_is_refused(make: Any, scheme: str, replies: list[bytes]) -> None:
+def test_answer_of_a_proxy_that_leads_nowhere_is_told(
+    make: Any, proxy: str, replies: list[bytes], problem: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
 
         def serve() -> None:
@@ -361,10 +373,9 @@ def test_proxy_that_sends_bytes_before_the_request_is_refused(make: Any, scheme:
                     sock.sendall(reply)
 
         threads.submit(serve)
-        proxy = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
-        error = outcome(make(proxy=proxy), "https://127.0.0.1:9")
+        error = outcome(make(proxy=f"{proxy}127.0.0.1:{listener.getsockname()[1]}"), "https://127.0.0.1:9")
     assert isinstance(error, httpx.ProxyError)
-    assert "it sent bytes before the server got a request" in str(error)
+    assert problem in str(error)
 
 
 HOSTS = ["a..b", ".b", "b" * 64, ".".join(["b" * 60] * 5), "127.0.0.1:65536"]
