@@ -80,8 +80,9 @@ def generate(document: Document, package: Path, *, foreign: str = "", skip: bool
             sys.exit(f"{run.stdout}{run.stderr}\nruff rejects the generated code. Nothing was written.")
     for path in inits:
         path.rename(path.with_name("__init__.py"))
-    uses_bodies = any("bodies import" in path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
-    unused = shutil.ignore_patterns(*([] if uses_bodies else ["bodies.py"]), *(["pages.py"] if foreign else []))
+    texts = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    unneeded = [f"{name}.py" for name in ("bodies", "streamed") if f"{name} import" not in texts]
+    unused = shutil.ignore_patterns(*unneeded, *(["pages.py"] if foreign else []))
     shutil.copytree(TEMPLATES / "package", package, ignore=unused, dirs_exist_ok=True)
     for module in _SHARED if foreign else ():
         path = package / f"{module}.py"

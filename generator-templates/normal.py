@@ -189,8 +189,8 @@ class Normal:
         ]
         written = min(with_files or content, key=lambda each: order.index(kinds[each]))
         kind, media, place = kind_of(written), content[written], below(f"{pointer}/content", written)
-        if kind in ("events", "lines") and not part.get("x-event-stream"):
-            self._refuse(place, f"The media type {written!r} is only supported in a response with 'x-event-stream'.")
+        if kind in ("events", "lines") and order is BODIES:
+            self._refuse(place, f"The media type {written!r} of a request is not supported.")
         if kind in ("multipart", "form") and order is ANSWERS:
             self._refuse(place, f"The media type {written!r} of a response is not supported.")
         schema = _TEXTS.get(kind) or self._schema(media.get("schema") or {}, parent, name, f"{place}/schema")
@@ -420,16 +420,16 @@ BODIES = ("json", "multipart", "form", "bytes", "text", "events", "lines")
 ANSWERS = ("json", "bytes", "text", "events", "lines", "multipart", "form")
 # Their schemas, whatever the document says.
 _TEXTS: dict[str, Json] = {"bytes": {"type": "string", "format": "binary"}, "text": {"type": "string"}}
-_LINES = {f"application/{each}" for each in ("x-ndjson", "ndjson", "jsonl", "json-seq", "x-jsonlines")}
+_LINES = {f"application/{each}" for each in ("x-ndjson", "ndjson", "jsonl", "x-jsonlines", "stream+json")}
 
 
 def kind_of(media_type: str) -> str:
     """json, events, lines, bytes, text, multipart or form."""
     bare = media_type.partition(";")[0].strip().lower()
-    if bare in ("application/json", "text/json", "*/*", "application/*") or bare.endswith("+json"):
-        return "json"
     if bare in _LINES:
         return "lines"
+    if bare in ("application/json", "text/json", "*/*", "application/*") or bare.endswith("+json"):
+        return "json"
     if bare in ("application/xml", "application/text") or bare.endswith("+xml") or bare.startswith("text/"):
         return "events" if bare == "text/event-stream" else "text"
     if bare.startswith("multipart/"):

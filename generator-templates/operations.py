@@ -59,7 +59,8 @@ def operation_of(types: Types, tag: str, name: str, method: str, written: Json) 
     path_fields, query, header, cookies = (_parameters(types, written, place) for place in _PLACES)
     path_fields, url = _path(path, path_fields, at)
     parameters = (*path_fields, *query, *header, *cookies)
-    data = _envelope_data(types, successes)
+    parts = "" if family else _parts(successes, at)
+    data = None if parts in ("events", "lines") else _envelope_data(types, successes)
     pages = pages_of(types, written, query, next((each.schema for each in successes if each.schema is not None), {}))
     named = {each.key for each in query}
     is_page = not pages and data is not None and data.kind == "list" and {"page", "per_page"} <= named
@@ -77,6 +78,9 @@ def operation_of(types: Types, tag: str, name: str, method: str, written: Json) 
     if family:
         outcome = "stream"
         result = Type(kind="union", annotation=family)
+    elif parts in ("events", "lines"):
+        outcome, answers = "parts", replace(answers, optional=False)
+        result = Type(kind="union", annotation=answers.success)
     elif data is None:
         outcome = "whole" if answers.successes else "none"
         result = Type(kind="union", annotation=answers.success)
@@ -103,6 +107,7 @@ def operation_of(types: Types, tag: str, name: str, method: str, written: Json) 
         positional=_positional(written, body),
         keywords=keywords,
         outcome=outcome,
+        parts=parts,
         result=result,
         pages=pages,
         waits_by=wait.get("by", ""),
@@ -173,7 +178,7 @@ def _style(parameter: Json, place: str, type_: Type) -> str:
 def _accept(responses: list[_Response]) -> str:
     """Return the media types of the responses if there are others than JSON's."""
     types = list(dict.fromkeys(each.written["x-media"] for each in responses if "x-media" in each.written))
-    return quoted(", ".join(types)) if set(types) - {"application/json", "*/*", "text/event-stream"} else ""
+    return quoted(", ".join(types)) if set(types) - {"application/json", "*/*"} else ""
 
 
 def _positional(written: Json, body: Body | None) -> tuple[Field, ...]:
@@ -216,8 +221,11 @@ def _answers(types: Types, responses: list[_Response], documented: list[_Respons
     for response in responses:
         if response.schema is None:
             continue
-        source = _SOURCES.get(kind_of(response.written["x-media"]), "")
-        answer = Answer(statuses=(response.first, response.last), source=source, type=types.type_of(response.schema))
+        kind, type_ = kind_of(response.written["x-media"]), types.type_of(response.schema)
+        if kind in ("events", "lines") and response not in documented:
+            raise RefusedError(at, f"The media type {response.written['x-media']!r} of an error is not supported.")
+        source = _SOURCES.get("text" if (kind, type_.annotation) == ("events", "str") else kind, "")
+        answer = Answer(statuses=(response.first, response.last), source=source, type=type_)
         if not source and holds_binary(answer.type):
             raise RefusedError(at, "Binary data within JSON is not supported.")
         if response in documented:
@@ -229,6 +237,14 @@ def _answers(types: Types, responses: list[_Response], documented: list[_Respons
 
 
 _SOURCES = {"bytes": "response.content", "text": "response.text"}
+
+
+def _parts(successes: list[_Response], at: str) -> str:
+    """Return how a success can be read while it arrives: events, lines or bytes; "" if it can't."""
+    kinds = {kind_of(each.written["x-media"]) for each in successes if each.schema is not None}
+    if len(kinds) > 1 and kinds & {"events", "lines"}:
+        raise RefusedError(at, "Either all successes of an operation are streams of one kind, or none is.")
+    return next(iter(kinds & {"events", "lines", "bytes"} if len(kinds) == 1 else ()), "")
 
 
 def _event_family(types: Types, successes: list[_Response], at: str) -> str:

@@ -283,9 +283,11 @@ class Operation:
     keywords: tuple[Field, ...]
     """The query and header parameters of the method, without those that the view around it supplies."""
     outcome: str
-    """How the method returns a success: stream, page, data (without the envelope), whole or none."""
+    """How the method returns a success: stream, page, data (without the envelope), parts, whole or none."""
     result: Type
-    """What it returns: the list of items of a page, an event of a stream."""
+    """What it returns: the list of items of a page, an event of a stream, one of the parts."""
+    parts: str = ""
+    """How a success can be read while it arrives: events, lines or bytes; ""."""
     pages: Pages | None = None
     waits_by: str = ""
     """`x-wait` of a response: the client's method that carries out a method `wait`; ""."""

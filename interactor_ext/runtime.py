@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Generic, Self, TypeVar
 from urllib.parse import quote_plus
@@ -19,9 +19,11 @@ from interactor_ext._interactor.config import InteractorConfig, checks
 from interactor_ext._interactor.tokens.auth import TokenPlan, token_from
 from interactor_ext._interactor.views import shared_state
 from interactor_ext._interactor.views.extras import Extras
+from interactor_ext._interactor.views.http import AsyncViewClient, ViewClient, raise_failure
+from interactor_ext._interactor.views.low_level import AsyncViewApi, ViewApi
 from interactor_ext._interactor.views.view import View
 
-__all__ = ["Pages", "connect"]
+__all__ = ["Pages", "connect", "low_level"]
 
 T = TypeVar("T")
 
@@ -109,6 +111,39 @@ def connect(
     sender = shared.open(_View.of(config)._replace(max_retries=policy.max_retries, extras=extras))
     sender.event_models, sender.checks_paging = models, False
     return sender, shared.close
+
+
+class _Api(ViewApi):
+    def read(self, response: httpx.Response, parse: Callable[[httpx.Response], Any]) -> Any:
+        parts = super().read(response, parse)
+        return parts if response.is_closed else self._reported(parts, response.request)
+
+    def _reported(self, parts: Iterator[T], request: httpx.Request) -> Iterator[T]:
+        began = time.perf_counter()
+        try:
+            yield from parts
+        except Exception as error:
+            raise_failure(error, request, began)
+
+
+class _AsyncApi(AsyncViewApi):
+    def read(self, response: httpx.Response, parse: Callable[[httpx.Response], Any]) -> Any:
+        parts = super().read(response, parse)
+        return parts if response.is_closed else self._reported(parts, response.request)
+
+    async def _reported(self, parts: AsyncIterator[T], request: httpx.Request) -> AsyncIterator[T]:
+        began = time.perf_counter()
+        try:
+            async for part in parts:
+                yield part
+        except Exception as error:
+            raise_failure(error, request, began)
+
+
+def low_level(sender: Any) -> Any:
+    """Return the low-level client of a sender for reading a response while it arrives, with this SDK's errors."""
+    http: ViewClient | AsyncViewClient = sender.http
+    return _AsyncApi(http) if isinstance(http, AsyncViewClient) else _Api(http)
 
 
 class Pages(Generic[T]):

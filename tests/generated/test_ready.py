@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import subprocess
@@ -13,9 +14,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
+from interactor_client.errors import ApiError, DecodeError
 from interactor_ext import (
+    APIConnectionError,
     APITimeoutError,
     ConfigurationError,
     NotFoundError,
@@ -32,9 +36,11 @@ from tests.support.scripted_server import (
     FaultServer,
     RawServer,
     Request,
+    answer_with,
     js,
     reply,
     send_and,
+    sending,
     token,
 )
 
@@ -97,6 +103,32 @@ paths:
           description: News.
           x-event-stream: true
           content: { text/event-stream: { schema: { oneOf: [{ $ref: "#/components/schemas/Drawn" }] } } }
+  /lines:
+    get:
+      operationId: follow_lines
+      tags: [maps]
+      responses:
+        "200":
+          description: Maps.
+          content: { application/x-ndjson: { schema: { $ref: "#/components/schemas/Map" } } }
+        "404": { $ref: "#/components/responses/Map" }
+  /events:
+    get:
+      operationId: follow_events
+      tags: [maps]
+      responses:
+        "200": { description: Maps., content: { text/event-stream: { schema: { $ref: "#/components/schemas/Map" } } } }
+        "204": { description: None. }
+  /words:
+    get:
+      operationId: follow_words
+      tags: [maps]
+      responses: { "200": { description: Words., content: { text/event-stream: { schema: { type: string } } } } }
+  /image:
+    get:
+      operationId: get_image
+      tags: [maps]
+      responses: { "200": { description: The image., content: { image/png: {} } }, "204": { description: None. } }
 components:
   securitySchemes:
     password: { type: http, scheme: basic }
@@ -306,6 +338,158 @@ async def test_stream_of_events_reconnects(ready: Any, mode: str) -> None:
     assert [each.last_event_id for each in server.connections] == [b"", b"0", b"1"]
 
 
+@asynccontextmanager
+async def following(ready: Any, mode: str, way: str, url: str, name: str) -> AsyncIterator[Any]:
+    """The open response of an operation, by the client's method or by its function."""
+    if way == "method":
+        async with opened(ready, mode, url) as atlas, getattr(atlas.maps, name)() as parts:
+            yield parts
+        return
+    function = importlib.import_module(f"atlas.api.maps.{name}")
+    client = importlib.import_module("atlas").Client(f"{url}/v1")
+    if mode == "sync":
+        with client, function.sync_stream(client=client) as parts:
+            yield Awaited(parts)
+    else:
+        async with client, function.asyncio_stream(client=client) as parts:
+            yield parts
+
+
+async def names_in(parts: Any) -> list[str]:
+    return [getattr(each, "name", each) async for each in parts]
+
+
+by_method_and_function = pytest.mark.parametrize("way", ["method", "function"])
+LINES, EVENTS = "application/x-ndjson", "text/event-stream"
+OSLO = {"lines": b'{"name": "Oslo"}\n', "events": b'data: {"name": "Oslo"}\n\n', "image": b"Oslo"}
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "chunks"),
+    [
+        ("lines", LINES, [b'{"name": "Os', b'lo"}', b'\r\n\n{"name": "Rome"}\n{"na', b'me": "Lima"}']),
+        ("events", EVENTS, [b': hi\ndata: {"name":\n', b'data: "Oslo"}\n\n', b"".join(
+            b'data: {"name": "%s"}\n\n' % each.encode() for each in NAMES[1:]
+        )]),
+        ("words", EVENTS, [b"data: Oslo\n\ndata: Rome\n\ndata: Lima\n\n"]),
+    ],
+)  # fmt: skip
+@by_method_and_function
+@sync_and_async
+async def test_each_line_or_event_is_an_item(
+    ready: Any, mode: str, way: str, name: str, media_type: str, chunks: list[bytes]
+) -> None:
+    def send(connection: Connection) -> None:
+        connection.head(200, "Transfer-Encoding: chunked", content_type=media_type)
+        for chunk in [*chunks, b""]:
+            connection.chunk(chunk)
+
+    with RawServer(send) as server:
+        async with following(ready, mode, way, server.url, f"follow_{name}") as parts:
+            assert await names_in(parts) == NAMES
+    request = server.connections[0].request
+    assert request is not None
+    assert request.headers["accept"].startswith(media_type.encode())
+
+
+@pytest.mark.parametrize(
+    ("way", "name", "media_type"),
+    [
+        (way, name, media_type)
+        for way in ("method", "function")
+        for name, media_type in (("lines", LINES), ("events", EVENTS))
+    ]
+    + [("function", "image", "image/png")],
+)
+@sync_and_async
+async def test_item_arrives_before_the_response_ends_and_leaving_closes_it(
+    ready: Any, mode: str, way: str, name: str, media_type: str
+) -> None:
+    def send(connection: Connection) -> None:
+        connection.head(content_type=media_type)
+        connection.send(OSLO[name])
+        assert connection.wait_for_client_to_leave()
+
+    with RawServer(send) as server:
+        operation = "get_image" if name == "image" else f"follow_{name}"
+        async with following(ready, mode, way, server.url, operation) as parts:
+            async for part in parts:
+                assert getattr(part, "name", part) in ("Oslo", b"Oslo")
+                break
+        assert await asyncio.to_thread(server.connections[0].closed_by_client.wait, 60)
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "body", "of_function", "of_method"),
+    [
+        ("lines", LINES, b'{"name": 7}\n', DecodeError, ResponseValidationError),
+        ("lines", LINES, b'{"name": "Ro\n', DecodeError, ResponseValidationError),
+        ("events", EVENTS, b"data: [DONE]\n\n", DecodeError, ResponseValidationError),
+        ("lines", LINES, b'{"name": "Ro', httpx.RemoteProtocolError, APIConnectionError),
+        ("events", EVENTS, b"data: ", httpx.RemoteProtocolError, APIConnectionError),
+    ],
+)
+@by_method_and_function
+@sync_and_async
+async def test_item_that_does_not_fit_or_a_lost_connection_is_an_error_after_the_items_before_it(
+    ready: Any,
+    mode: str,
+    way: str,
+    name: str,
+    media_type: str,
+    body: bytes,
+    of_function: type[Exception],
+    of_method: type[Exception],
+) -> None:
+    def send(connection: Connection) -> None:
+        connection.head(200, "Transfer-Encoding: chunked", content_type=media_type)
+        connection.chunk(OSLO[name])
+        connection.chunk(body)
+
+    with RawServer(send) as server:
+        async with following(ready, mode, way, server.url, f"follow_{name}") as parts:
+            assert (await anext(aiter(parts))).name == "Oslo"
+            with pytest.raises(of_method if way == "method" else of_function):
+                await names_in(parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "media_type", "of_function", "of_method"),
+    [
+        ("lines", 404, "application/json", ApiError, NotFoundError),
+        ("events", 200, "text/html", DecodeError, ResponseValidationError),
+    ],
+)
+@by_method_and_function
+@sync_and_async
+async def test_response_without_items_is_an_error_at_once(
+    ready: Any,
+    mode: str,
+    way: str,
+    name: str,
+    status: int,
+    media_type: str,
+    of_function: type[Exception],
+    of_method: type[Exception],
+) -> None:
+    expected = of_method if way == "method" else of_function
+    with (
+        RawServer(sending(b"<p>No map.</p>", status=status, content_type=media_type)) as server,
+        pytest.raises(expected),
+    ):
+        async with following(ready, mode, way, server.url, f"follow_{name}"):
+            raise AssertionError("it was opened")
+
+
+@sync_and_async
+async def test_binary_response_is_none_only_if_it_is_empty(ready: Any, mode: str) -> None:
+    with FaultServer(
+        [reply(200, b"null", content_type="image/png"), answer_with(b"HTTP/1.1 204 None\r\n\r\n")]
+    ) as server:
+        async with opened(ready, mode, server.url) as atlas:
+            assert [await atlas.maps.get_image() for _ in range(2)] == [b"null", None]
+
+
 @pytest.mark.full
 def test_client_is_typed(ready: Any, tmp_path: Path) -> None:
     package = Path(str(ready.__file__)).parent
@@ -313,6 +497,8 @@ def test_client_is_typed(ready: Any, tmp_path: Path) -> None:
         "from atlas.ready import Atlas\n"
         'with Atlas(token="t", deadline=10.0) as atlas:\n'
         '    names: list[str] = [each.name for each in atlas.maps.iterate_by_cursor(after="a")]\n'
+        "    with atlas.maps.follow_lines() as maps:\n"
+        "        names = [each.name for each in maps]\n"
     )
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "atlas", "uses.py"]
     run = subprocess.run(command, cwd=package.parent, capture_output=True, text=True, check=False)
@@ -335,9 +521,24 @@ def test_client_is_typed(ready: Any, tmp_path: Path) -> None:
             "Other: { type: object,",
             "The family 'News' has no event without a",
         ),
+        (
+            "Map: { description: A map., content: { application/json:",
+            "Map: { description: A map., content: { application/jsonl:",
+            "The media type 'application/jsonl' of an error is not supported.",
+        ),
+        (
+            '"204": { description: None. }',
+            '"201": { $ref: "#/components/responses/Map" }',
+            "Either all successes of an operation are streams of one kind, or none is.",
+        ),
+        (
+            "operationId: get_image",
+            "operationId: get_image\n      requestBody: { content: { application/stream+json: {} } }",
+            "'application/stream+json' of a request is not supported.",
+        ),
     ],
 )
-def test_pages_and_events_that_the_document_does_not_describe_are_an_error(
+def test_pages_and_streams_that_the_document_does_not_describe_are_an_error(
     tmp_path: Path, old: str, new: str, problem: str
 ) -> None:
     (tmp_path / "atlas.yaml").write_text(ATLAS.replace(old, new, 1))
