@@ -183,7 +183,8 @@ class Hub:
         self.position()  # notes where the stream began
         kept = list(self._kept)
         for number in range(len(kept), 0, -1):
-            if kept[number - 1].position == place:
+            last = kept[number - 1].position
+            if last == place or (place.number == 0 and last.id == place.id):
                 return kept[number:]
         return kept if place.id and place.id in self._starts and len(kept) < _MAX_KEPT_EVENTS else None
 

@@ -152,6 +152,24 @@ def test_pending_deliveries_are_sent_after_kill(path: Path, monkeypatch: pytest.
         assert len({json.loads(got.body)["id"] for got in receiver.got}) == 1
 
 
+def test_wait_after_a_return_to_a_snapshot_includes_a_retry_that_is_due() -> None:
+    with receiving() as (receiver, url), Sandbox().run() as sandbox, Caller(sandbox) as caller:
+        receiver.answers.append(500)
+        caller.make("/webhooks", url=url, events=["workflow.instance.started"])
+        workflow = caller.make("/workflows", **WORKFLOW)["id"]
+        caller.make("/workflow-instances", workflow_id=workflow)
+        sandbox.wait_for_deliveries(60)
+        receiver.hang()
+        sandbox.clock.advance(3600)
+        receiver.wait(2)
+        snapshot = sandbox.snapshot()
+        receiver.go_on.set()
+        sandbox.wait_for_deliveries(60)
+        sandbox.restore(snapshot)
+        sandbox.wait_for_deliveries(60)
+        assert len(receiver.got) == 3
+
+
 @pytest.mark.parametrize("options", [(), ("--", sys.executable, "-c", "import time; time.sleep(600)")])
 def test_terminated_process_closes_its_data_file(path: Path, options: tuple[str, ...]) -> None:
     with sandbox_process("--data", str(path), *options) as (process, core):

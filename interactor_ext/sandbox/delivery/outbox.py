@@ -124,9 +124,10 @@ class Outbox:
         return replace(outcome, sent=headers)
 
     async def wait_until_idle(self, *, first_attempts: bool = True) -> None:
-        """Wait until no attempt is in flight, and with `first_attempts` until each event has had its first."""
-        while self._attempts or (
-            first_attempts and any(each.private["attempt"] == 1 for each in self._store.everything("delivery"))
+        """Wait until no attempt is in flight or due, and with `first_attempts` until each event has had its first."""
+        while self._attempts or any(
+            pending.private["due"] <= self._clock.now() or (first_attempts and pending.private["attempt"] == 1)
+            for pending in self._store.everything("delivery")
         ):
             self._finished.clear()
             await self._finished.wait()
