@@ -230,6 +230,27 @@ def test_closing_the_transport_and_cancelling_end_what_a_task_waits_for(name: st
 
 
 @pytest.mark.parametrize("loop", LOOPS)
+def test_closing_the_transport_in_the_moment_of_a_connection_ends_both(loop: str) -> None:
+    kind: Any = pytest.importorskip(loop).Loop if loop == "uvloop" else asyncio.SelectorEventLoop
+
+    class ClosingLoop(kind):  # type: ignore[misc]
+        async def create_connection(self, factory: Callable[[], Any], **settings: Any) -> Any:
+            closing.append(self.create_task(transport.aclose()))
+            return await super().create_connection(factory, **settings)
+
+    async def main() -> None:
+        with pytest.raises(httpx.TransportError):
+            await httpx.AsyncClient(transport=transport, timeout=PATIENCE).get(url)
+        await asyncio.wait_for(closing[0], PATIENCE)
+
+    closing: list[asyncio.Task[None]] = []
+    transport = AsyncTransport(trust_env=False)
+    with FaultServer() as server, asyncio.Runner(loop_factory=ClosingLoop) as runner:
+        url = server.url
+        runner.run(main())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("way", ["http", "TLS", "TLS in TLS"])
 def test_calls_and_streams_in_each_kind_of_event_loop(loop: str, way: str) -> None:
     async def main() -> None:

@@ -211,6 +211,9 @@ class AsyncConnection(asyncio.Protocol):
         except BaseException:
             if self._transport is None:
                 sock.close()
+            else:
+                # If this is cancelled now, uvloop closes the transport and never calls `connection_lost`.
+                self.connection_lost(None)
             raise
         self._check_protocol()
 
