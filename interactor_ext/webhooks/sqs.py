@@ -71,6 +71,12 @@ class SQSWorker(QueueLoop):
         if not self._is_checked:
             self._is_checked = True
             _warn_without_redrive_policy(self._client, self._url)
+        if (found := self._ask(self._receive)) is None:
+            return False
+        self._handle(*found)
+        return True
+
+    def _receive(self) -> tuple[QueuedEvent, str] | None:
         response = self._client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=1,
@@ -78,16 +84,12 @@ class SQSWorker(QueueLoop):
             WaitTimeSeconds=_POLL_SECONDS,
             AttributeNames=["ApproximateReceiveCount"],
         )
-        messages = response.get("Messages", ())
-        for message in messages:
+        for message in response.get("Messages", ()):
             received = int(message["Attributes"]["ApproximateReceiveCount"])
-            self._handle(
-                QueuedEvent(message["MessageId"], message["Body"].encode(), received), message["ReceiptHandle"]
-            )
-        return bool(messages)
+            return QueuedEvent(message["MessageId"], message["Body"].encode(), received), message["ReceiptHandle"]
+        return None
 
     def _handle(self, queued: QueuedEvent, receipt: str) -> None:
-        self._taken[receipt] = queued
         try:
             run_sync(self._run_hidden(queued, receipt))
         except Exception as error:
@@ -95,7 +97,7 @@ class SQSWorker(QueueLoop):
         else:
             self._delete(receipt)
         finally:
-            del self._taken[receipt]
+            self._taken.pop(receipt, None)
 
     def _run_hidden(self, queued: QueuedEvent, receipt: str) -> Effects[None]:
         """Run the handlers while keeping the message invisible."""

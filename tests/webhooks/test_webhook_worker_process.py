@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -434,3 +435,55 @@ def test_give_back_without_queue_is_logged(queue: SQLiteEventQueue, caplog: pyte
     queue.put("shop:k1", body_of(key="k1"))
     assert worker.run_once()
     assert "couldn't be put back" in caplog.text
+
+
+@pytest.mark.parametrize("takes_from", ["before", "after"])
+def test_thread_that_is_taking_an_event_keeps_none_from_give_back_on(queue: SQLiteEventQueue, takes_from: str) -> None:
+    """It takes the event just given back, or has taken another before, which it doesn't know yet."""
+    began: list[str] = []
+    is_running, is_taking, given_back, took, release = [threading.Event() for _ in range(5)]
+
+    class Slow:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(queue, name)
+
+        def take(self, *args: Any) -> Any:
+            if not began:
+                return queue.take(*args)
+            taken = queue.take(*args) if takes_from == "after" else None
+            is_taking.set()
+            assert given_back.wait(PATIENCE)
+            taken = taken or queue.take(*args)
+            took.set()
+            return taken
+
+        def put_back(self, *args: Any) -> bool:
+            done = queue.put_back(*args)
+            given_back.set()
+            return took.wait(PATIENCE) and done
+
+    def handle(event: Any) -> None:
+        began.append(event.id)
+        is_running.set()
+        assert release.wait(PATIENCE)
+
+    router = make(queue=Slow())
+    router.on("*")(handle)
+    worker, stop = WebhookWorker(router), threading.Event()
+    keys = ["shop:k1", "shop:k2"][: 1 if takes_from == "before" else 2]
+    for key in keys:
+        queue.put(key, body_of(key=key))
+    threads = [threading.Thread(target=worker.run, args=(stop,)) for _ in range(2)]
+    threads[0].start()
+    assert is_running.wait(PATIENCE)
+    threads[1].start()
+    assert is_taking.wait(PATIENCE)
+    stop.set()
+    worker.give_back()
+    taken = [queue.take("another worker", 60) for _ in keys]
+    assert not worker.run_once()
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert sorted((each.key, each.attempt) for each in taken if each) == [(key, 1) for key in keys]
+    assert len(began) == 1

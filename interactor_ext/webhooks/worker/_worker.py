@@ -12,11 +12,12 @@ from typing import Any, cast
 
 from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
 from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._engine.logs import webhooks_logger as logger
 from interactor_ext._engine.waiting.own_errors import cause_of
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, next_attempt
-from interactor_ext.webhooks._threads import CALLER_THREADS, handler_threads
+from interactor_ext.webhooks._threads import CALLER_THREADS, STORE_SECONDS, handler_threads
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.events import parse_event
 from interactor_ext.webhooks.queue._contract import EventQueue, QueuedEvent
@@ -39,10 +40,19 @@ class QueueLoop(ABC):
     _poll_interval = 1.0
 
     def __init__(self) -> None:
-        # The events being handled, by token.
-        self._taken: dict[str, QueuedEvent] = {}
         self.reaches_queue: bool = True
         """Whether the queue responded to the last call; initially True."""
+        self._lock = fork_safe_lock()
+        self._reset()
+        after_fork_in_child(self._reset)
+
+    def _reset(self) -> None:
+        # The events being handled, by token.
+        self._taken: dict[str, QueuedEvent] = {}
+        # How many threads are asking the queue for an event.
+        self._asking = 0
+        self._answered = threading.Condition(self._lock)
+        self._is_ending = False
 
     @property
     def running(self) -> int:
@@ -86,19 +96,49 @@ class QueueLoop(ABC):
         return found
 
     def give_back(self) -> None:
-        """Put the events being handled back into the queue, so another worker can take them at once.
+        """Put the events being handled back into the queue, so another worker can take them at once. Take no more.
 
         For a process that is about to end, after `run` was stopped: its handlers would otherwise continue. The events
         lose no attempt. An event that can't be put back is logged, and waits until its lease ends.
         """
-        for token, queued in list(self._taken.items()):
-            try:
-                if self._put_back(queued, token, 0.0):
-                    logger.warning(
-                        "Webhook event %r goes back into the queue unfinished, for another worker.", queued.key
-                    )
-            except Exception:
-                logger.exception("Webhook event %r couldn't be put back. It waits until its lease expires.", queued.key)
+        with self._lock:
+            self._is_ending = True
+            taken = list(self._taken.items())
+        for token, queued in taken:
+            self._give_back_one(queued, token)
+        with self._lock:
+            if not self._answered.wait_for(lambda: not self._asking, STORE_SECONDS):
+                logger.warning(
+                    "The webhook queue hasn't responded yet. An event that it returns waits until its lease expires."
+                )
+
+    def _give_back_one(self, queued: QueuedEvent, token: str) -> None:
+        try:
+            if self._put_back(queued, token, 0.0):
+                logger.warning("Webhook event %r goes back into the queue unfinished, for another worker.", queued.key)
+        except Exception:
+            logger.exception("Webhook event %r couldn't be put back. It waits until its lease expires.", queued.key)
+
+    def _ask(self, take: Callable[[], tuple[QueuedEvent, str] | None]) -> tuple[QueuedEvent, str] | None:
+        """Take an event and its token from the queue. One that comes after `give_back` goes back at once."""
+        with self._lock:
+            if self._is_ending:
+                return None
+            self._asking += 1
+        try:
+            if (found := take()) is None:
+                return None
+            queued, token = found
+            with self._lock:
+                if not self._is_ending:
+                    self._taken[token] = queued
+                    return found
+            self._give_back_one(queued, token)
+            return None
+        finally:
+            with self._lock:
+                self._asking -= 1
+                self._answered.notify_all()
 
 
 class WebhookWorker(QueueLoop):
@@ -163,16 +203,20 @@ class WebhookWorker(QueueLoop):
         return self.queue.put_back(queued.key, token, delay)
 
     def _work(self, run: HandlerRun) -> Effects[bool]:
-        token, service = secrets.token_hex(16), self.router.key_prefix.rstrip(":")
-        queued: QueuedEvent | None = yield self._calls.call(self.queue.take, token, self._lease, service)
-        if queued is None:
+        found: tuple[QueuedEvent, str] | None = yield self._calls.call(self._ask, self._take)
+        if found is None:
             return False
-        self._taken[token] = queued
+        queued, token = found
         try:
             yield from self._handle(queued, token, run)
         finally:
-            del self._taken[token]
+            self._taken.pop(token, None)
         return True
+
+    def _take(self) -> tuple[QueuedEvent, str] | None:
+        token, service = secrets.token_hex(16), self.router.key_prefix.rstrip(":")
+        queued = self.queue.take(token, self._lease, service)
+        return None if queued is None else (queued, token)
 
     def _handle(self, queued: QueuedEvent, token: str, run: HandlerRun) -> Effects[None]:
         if queued.attempt > len(self._retry_delays) + 1:
