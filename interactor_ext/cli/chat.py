@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from interactor_client.models import Room
     from interactor_ext import InteractorClient
 
-_HISTORY = 20
+_SHOWN = 20
 
 
 def chat(
@@ -106,17 +106,17 @@ def _ask() -> str | None:
 
 
 def _show_history(user: InteractorClient, room: Room) -> None:
-    newest = user.messages.list(room.id, order="desc", per_page=_HISTORY)
+    newest = user.messages.list(room.id, order="desc", per_page=_SHOWN)
     for message in reversed(newest.data):
         write(f"{message.role or '?'}> ", "cyan", end="")
         show = write_markdown if message.role == "assistant" else write
         show(message.content or "")
-    if newest.meta.has_more or (newest.meta.has_more is None and len(newest) >= _HISTORY):
-        write(f"(the last {_HISTORY} messages)", "dim")
+    if newest.meta.has_more or (newest.meta.has_more is None and len(newest) >= _SHOWN):
+        write(f"(the last {_SHOWN} messages)", "dim")
 
 
 def _only_assistant(user: InteractorClient) -> str:
-    found = user.assistants.list(per_page=20)
+    found = user.assistants.list(per_page=_SHOWN)
     if len(found) == 1 and found.meta.has_more is not True:
         return found.data[0].id
     if not found.data:

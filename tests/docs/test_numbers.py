@@ -13,9 +13,9 @@ from interactor_ext._engine.network import routes
 from interactor_ext._engine.streams import state as stream_state
 from interactor_ext._interactor.tokens import state as token_state
 from interactor_ext._interactor.tokens import store_access
-from interactor_ext._interactor.views import ensuring
+from interactor_ext._interactor.views import credential_auth, ensuring
 from interactor_ext.chat import _room_queue
-from interactor_ext.cli import docs, mcp
+from interactor_ext.cli import chat, docs, mcp, operations
 from interactor_ext.cli import sandbox as sandbox_command
 from interactor_ext.limits import Tiers
 from interactor_ext.relay import Relay
@@ -23,12 +23,13 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.delivery import deliveries, outbox
 from interactor_ext.sandbox.http import wire
 from interactor_ext.sandbox.inspector import snapshot
-from interactor_ext.sandbox.platform import actions
+from interactor_ext.sandbox.platform import actions, idempotency
 from interactor_ext.sandbox.storage import journal
 from interactor_ext.telemetry import _prometheus
 from interactor_ext.testing import explore_waits
 from interactor_ext.tools import _ledger, _once_registry
-from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, _postgres, _threads
+from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, _database, _postgres, _threads
+from interactor_ext.webhooks import signature as verifying
 from interactor_ext.webhooks.stores import _contract
 from interactor_ext.webhooks.worker import _process, _worker
 from tests.support.pages import DOCS
@@ -36,19 +37,37 @@ from tests.support.pages import DOCS
 HISTORY, EVENTS = signature(Sandbox).parameters, signature(MemoryEventStore).parameters
 RELAY, ROUTER = signature(Relay).parameters, signature(WebhookRouter).parameters
 CIRCUIT, RETRIES, TIERS = signature(CircuitBreaker).parameters, signature(RetryPolicy).parameters, Tiers()
+RETRIED, TOLERANCE, OPERATIONS = InteractorConfig.max_retries, verifying._DEFAULT_TOLERANCE, operations.operations()
+ATTEMPTS = (1 + RETRIED) * InteractorConfig.timeout
+LAST_ATTEMPT = sum(deliveries.WAITS) + len(deliveries.WAITS) * deliveries.DeliveryOptions().timeout
 PAGES = {
     "explanation/deadlines.md": [
         f"(at most {attempts.DEFAULT_CONNECT_TIMEOUT:g} seconds, and as long for TLS)",
         f"an attempt can take {attempts.DEFAULT_TIMEOUT:g} seconds",
+        {(3, 120): "with three retries and their pauses, a call can take more than two minutes"}[RETRIED, ATTEMPTS],
         {2: "costs two seconds"}[store_access._PATIENCE],
     ],
     "explanation/receiver.md": [
         f"{_threads.STORE_SECONDS:g} seconds per call",
-        {3: "complete the event four times"}[len(_threads._RECORD_RETRY_DELAYS)],
+        {(3, 12): "complete the event four times within 12 seconds"}[
+            len(_threads._RECORD_RETRY_DELAYS), _threads.STORE_SECONDS
+        ],
+        f"waits {deliveries.DeliveryOptions().timeout:g} seconds for the response",
+        {(6, 9900): "makes six attempts within 2 h 45 min"}[1 + len(deliveries.WAITS), LAST_ATTEMPT],
+        *{9750: ("down for longer than 2 h 42 min", "comes 2 h 42 min after the first")}[sum(deliveries.WAITS)],
+        f"{TOLERANCE:g} seconds ahead",
+        f"the limit is {TOLERANCE:g} seconds in both directions",
         {7 * 86_400: "seven days by default"}[_contract.DEFAULT_TTL],
     ],
     "explanation/retries.md": [
+        *{86_400: ("and its response for 24 hours", "has its effect once in 24 hours")}[idempotency.LIFETIME],
+        {5: "Five operations accept a key"}[sum(each.operation.idempotency_key for each in OPERATIONS.values())],
+        {3: "retried up to three times"}[RETRIED],
+        {1: "between zero and 1, 2, 4 ... seconds"}[RETRIES["base_delay"].default],
+        f"If it exceeds {RETRIES['max_delay'].default:g} seconds",
         f"After {CIRCUIT['failures'].default} failed attempts in a row",
+        f"After {CIRCUIT['failures'].default} failures in a row in one namespace",
+        f"after {CIRCUIT['failures'].default} in a row from two or more namespaces",
         f"blocked for {CIRCUIT['cool_down'].default:g} seconds",
         {1000: "the thousand hosts and namespaces"}[circuit_breaker._MAX_KEPT],
         f"at most {RETRIES['max_delay'].default:g}, so",
@@ -56,18 +75,25 @@ PAGES = {
         f"After {stream_state.GIVE_UP_AFTER} failed connections in a row",
         f"its latest {_once_registry._MAX_REMEMBERED:,} calls",
     ],
-    "explanation/security.md": [f"(`max_response_size`, {InteractorConfig.max_response_size // 1024**2} MiB)"],
+    "explanation/security.md": [
+        f"(`max_response_size`, {InteractorConfig.max_response_size // 1024**2} MiB)",
+        f"only {TIERS.tokens.per_minute:g} token requests a minute",
+    ],
     "explanation/transports.md": [f"each {routes.STAGGER:g} s after the one before"],
     "how-to/capacity.md": [
         f"at most {_threads._HANDLERS_AT_ONCE} at a time per router and process",
         {10: "503 after 10 seconds without a thread"}[effects._THREAD_SECONDS],
         f"at most {EVENTS['max_events'].default:,} (`max_events=`)",
         f"in batches of {_postgres._SWEEP_AT_MOST:,} rows",
+        {9900: "retries for up to 2 h 45 min"}[LAST_ATTEMPT],
+        {3600: "each process, once an hour, in batches"}[_postgres._SWEEP_EVERY],
+        {3600: "at its first write of an hour"}[_database._SWEEP_EVERY],
         {7 * 86_400: "seven days by default"}[_contract.DEFAULT_TTL],
     ],
     "how-to/chat.md": [{30: "half a minute"}[round(sum(_room_queue._POLL_PAUSES) + _room_queue._LISTEN_SECONDS)]],
     "how-to/command-line.md": [
         f"its newest {mcp._NEWEST} requests and events",
+        f"choose from the first {chat._SHOWN} assistants",
         f"serves on port {sandbox_command._PORT} until",
         {8: "find up to eight pages"}[docs._MAX_FOUND],
     ],
@@ -77,6 +103,7 @@ PAGES = {
         f"(default: {InteractorConfig.max_response_size // 1024**2} MiB)",
         f"a token is renewed (default: {InteractorConfig.token_refresh_buffer:g})",
     ],
+    "how-to/connect-accounts.md": [{60: "again a minute before it expires"}[credential_auth._BUFFER]],
     "how-to/explore.md": [f"Sleeps of up to {explore_waits.POLL} s are real"],
     "how-to/first-visit.md": [{60: "is remembered for a minute"}[ensuring._REMEMBERED]],
     "how-to/go-live.md": [

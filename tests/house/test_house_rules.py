@@ -181,6 +181,14 @@ def test_locks_come_from_one_module() -> None:
     assert making == ["interactor_ext/_engine/fork.py", "interactor_ext/_interactor/tokens/__init__.py"]
 
 
+def test_no_deadline_depends_on_the_systems_time() -> None:
+    """It can be set back. A token's expiry and a date in `Retry-After` are points of it."""
+    folders = ("_engine", "_clients", "_interactor/views", "chat", "tools")
+    texts = {named(path): path.read_text() for each in folders for path in modules(f"interactor_ext/{each}")}
+    found = {path.rpartition("/")[2] for path, text in texts.items() if "time.time" in text}
+    assert found == {"credential_auth.py", "retry_policy.py"}
+
+
 def test_no_test_replaces_the_clock_of_the_process() -> None:
     """Event loops of other threads, such as that of a sandbox, would wait for times that never come."""
     replaced = re.compile(r"""time(\.|, ['"])(monotonic|time|perf_counter)['"],""")
