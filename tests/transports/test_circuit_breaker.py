@@ -104,8 +104,10 @@ def test_attempts_begun_before_the_circuit_opened_do_not_count(breaker: CircuitB
     assert isinstance(probe, Permit)
 
 
-@pytest.mark.parametrize("order", ["aba", "aab", "abc", "baa"])
-def test_failures_of_two_namespaces_open_the_circuit_of_the_host(order: str, breaker: CircuitBreaker) -> None:
+@pytest.mark.parametrize("order", ["aba", "aab", "abc", "baa", ("a", None, "a"), (None, None, "a")])
+def test_failures_of_two_namespaces_open_the_circuit_of_the_host(
+    order: Iterable[str | None], breaker: CircuitBreaker
+) -> None:
     attempt(breaker, *order, failed=True)
     assert {refused(breaker, namespace) for namespace in (*"abcz", None)} == {10}
 
