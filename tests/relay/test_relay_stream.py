@@ -478,6 +478,17 @@ def test_reader_from_elsewhere_gets_each_event_once_of_several_with_one_id_and_w
     assert re.findall(b'"content":"(.*?)"', run_in_virtual_time(main())) == [b"second", b"third", b"fourth"]
 
 
+def test_reader_with_an_id_but_no_number_joins_the_stream_that_has_the_event() -> None:
+    async def main() -> bytes | None:
+        join = joining({"": Upstream(("e1", "first"), ("e1", "second"), ("e2", "third"))})
+        await join(None)
+        await asyncio.sleep(1)
+        reader = await join(Position("e1", 0))
+        return None if reader is None else await reader.next()
+
+    assert re.findall(b'"content":"(.*?)"', run_in_virtual_time(main()) or b"") == [b"third"]
+
+
 def test_reader_who_missed_more_than_is_kept_gets_a_stream_of_the_platform_that_begins_there() -> None:
     async def main() -> bytes | None:
         many = [(f"e{number}", f"event {number}") for number in range(1, 1003)]
