@@ -321,3 +321,14 @@ def test_child_forked_during_a_fetch_makes_its_own(issuer: Issuer, clock: Clock)
     issuer.gate.set()
     leader.join(60)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_stream_of_another_kind_may_get_its_token_while_a_token_is_rejected(issuer: Issuer, clock: Clock) -> None:
+    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
+
+    def next_one() -> float:
+        source.narrower["workflows"] = TokenCache(issuer.fetch, buffer=60, clock=clock)
+        return clock()
+
+    source.narrower["rooms"] = TokenCache(issuer.fetch, buffer=60, clock=next_one)
+    source.reject(source.get())

@@ -101,7 +101,7 @@ class _Cache(Generic[F]):
     def _reject_narrower(self) -> None:
         is_dropped = self._state.token is None
         # Browsers send these, so few calls show whether they are refused.
-        for other in self.narrower.values() if is_dropped else ():
+        for other in list(self.narrower.values()) if is_dropped else ():
             if (narrow := other.valid()) is not None:
                 other.reject(narrow)
 
