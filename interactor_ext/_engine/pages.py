@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -279,7 +280,10 @@ def iterate(
 
     walk: PageWalk[T] = PageWalk(request)
     pending: dict[int, Callable[[], Page[T]]] = {}
+    process = os.getpid()
     while not walk.done:
+        if os.getpid() != process:  # a forked child has no threads that fetch these
+            pending, process = {}, os.getpid()
         found = walk.take(pending.pop(walk.next, partial(fetch, walk.next))())
         ahead = walk.ahead(prefetch)
         pending = {number: pending.get(number) or _THREADS.submit(fetch, number).result for number in ahead}

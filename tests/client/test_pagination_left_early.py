@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import textwrap
@@ -16,6 +17,7 @@ import pytest
 
 from interactor_ext import AsyncInteractorClient, ConfigurationError, InteractorClient
 from interactor_ext.retry import RetryPolicy
+from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.modes import sync_and_async
 from tests.support.scripted_server import ASSISTANT, Action, Connection, FaultServer, Request, error, reply, settings_of
 from tests.support.waiting import PATIENCE, collect_garbage, eventually, eventually_async
@@ -164,3 +166,21 @@ def test_interpreter_exit_does_not_wait_for_pages(how: str) -> None:
             out, problems = program.communicate("go\n", timeout=PATIENCE)
     assert (out.split(), problems) == (["a0"] if how == "exit" else ["a0", "interrupted"], "")
     assert program.returncode == (0 if how == "exit" else 3)
+
+
+@needs_fork
+@in_threads
+def test_forked_child_goes_on_with_a_loop_whose_pages_its_parent_was_fetching() -> None:
+    last = reply(200, {"data": [{**ASSISTANT, "id": "last"}], "meta": {"page": 2, "has_more": False}})
+    answers = iter([silent])
+    server = FaultServer([first_page_then(lambda *request: next(answers, last)(*request))])
+    with server, InteractorClient(**settings(server.url)) as client:
+        iterator = client.assistants.iterate(prefetch=1)
+        next(iterator)
+        eventually(ahead(server, 1))
+
+        def child() -> bool:
+            signal.alarm(int(PATIENCE))
+            return [each.id for each in iterator] == ["a1", "a2", "last"]
+
+        assert ended_well(in_child(child))
