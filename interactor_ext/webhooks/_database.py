@@ -53,7 +53,8 @@ class SQLiteBacked(SQLBacked):
         self._lock = fork_safe_lock()
         self._connection: sqlite3.Connection | None = None
         after_fork_in_child(self._forget_parent)
-        _databases.add(self)
+        with _forking:  # waits for the end of a fork, which doesn't pause this database
+            _databases.add(self)
 
     def rename(self, old: str, new: str) -> int:
         """Rename the service `old` to `new` in this database, and return the number of changed rows. "" is a service

@@ -403,6 +403,38 @@ def test_sqlite_forked_child_of_writing_threads_can_write(tmp_path: Path) -> Non
         assert store.claim(f"child {children[0]}", "another", 60) == IN_PROGRESS
 
 
+# A hook that is registered earlier runs later before a fork.
+MAKES_ONE_WHILE_FORKING = """
+import os, sys, threading
+
+def make():
+    SQLiteEventStore(sys.argv[1]).complete("k", "t")
+
+def hook():
+    thread = threading.Thread(target=make, daemon=True)
+    thread.start()
+    thread.join(1)
+    inherited.append(not thread.is_alive())
+
+inherited = []
+os.register_at_fork(before=hook)
+from interactor_ext.webhooks import SQLiteEventStore
+
+if os.fork() == 0:
+    os._exit(0)
+os.wait()
+sys.exit(inherited != [False])
+"""
+
+
+@needs_fork
+def test_sqlite_database_made_by_another_thread_during_a_fork_is_not_inherited(tmp_path: Path) -> None:
+    """Its connection would make the child believe that it holds the parent's locks."""
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", MAKES_ONE_WHILE_FORKING, str(tmp_path / "new.db")], check=True
+    )
+
+
 @needs_fork
 def test_sqlite_store_in_memory_works_after_fork() -> None:
     with SQLiteEventStore(":memory:") as store:
