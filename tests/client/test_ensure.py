@@ -172,15 +172,17 @@ async def test_what_was_found_is_remembered_for_a_minute(
     async with opened(mode, sandbox._with_connection({})) as client:
         user, tools = client.namespace("user_1"), tool_set()
 
-        async def visit(tools: ToolSet, **changes: Any) -> Any:
+        async def visit(tools: ToolSet, view: Any = user, **changes: Any) -> Any:
             """A bot, and how many requests it took to find it."""
             before = len(sandbox.requests)
-            bot = await user.assistants.ensure(**{**BOT, **changes}, tools=tools)
+            bot = await view.assistants.ensure(**{**BOT, **changes}, tools=tools)
             return bot.outcome, len(sandbox.requests) - before
 
         assert (await visit(tools))[0] == "created"
         assert await visit(tools) == ("unchanged", 2)
         assert await visit(tools) == await visit(tool_set()) == ("unchanged", 0)
+        for options in ({"headers": {"X-Team": "a"}}, {"query": {"team": "a"}}):
+            assert await visit(tools, user.with_options(**options)) == ("unchanged", 2)
         (await user.assistants.ensure(**BOT, tools=tools)).name = "mine"
         bot = await user.assistants.ensure(**BOT, tools=tools)
         assert bot.name == BOT["name"]
