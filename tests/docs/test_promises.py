@@ -11,7 +11,13 @@ PROMISES = [tuple(part.strip() for part in line.split("|")) for line in LINES if
 WORD = re.compile(r"\b(?:never|always|(?<!\bat )once)\b", re.IGNORECASE)  # "at once" means immediately
 HEADING = re.compile(r"^#+ .*$", re.MULTILINE)
 NAME_OR_ADDRESS = re.compile(r"``.+?``|`[^`]+`|\]\([^)]+\)")
-BESIDES = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md", "interactor_ext/relay/static/README.md")
+BESIDES = (
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "examples/README.md",
+    "interactor_ext/relay/static/README.md",
+)
 TEXTS = {
     name(page): " ".join(HEADING.sub("", BLOCK.sub("", page.read_text(encoding="utf-8"))).split())
     for page in [*pages(), *map(ROOT.joinpath, BESIDES)]
