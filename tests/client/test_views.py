@@ -495,7 +495,9 @@ def test_health_of_a_reachable_platform_is_healthy(mode: str, status: int, healt
     assert (found.status, found.token_valid, found.error is None) == (health, token_valid, health == "healthy")
     assert 0 < found.latency_ms < 60_000
     assert len(wire.requests) == (2 if status == 401 else 1)
-    assert wire.last.extensions["call"].ends_at < time.monotonic() + 30  # the timeout of one attempt is that of the call
+    assert (
+        wire.last.extensions["call"].ends_at < time.monotonic() + 30
+    )  # the timeout of one attempt is that of the call
     assert bool(found) == (health == "healthy")
     assert json.loads(json.dumps(found.to_dict()))["status"] == health
 
