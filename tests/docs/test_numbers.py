@@ -79,21 +79,24 @@ CHROME, FIREFOX, SAFARI = (
 )
 BROWSERS = f"Chrome and Edge {CHROME}, Firefox {FIREFOX}, Safari {SAFARI} and newer"
 SCRIPT = (ROOT / "interactor_ext" / "relay" / "built" / "interactor-chat.js.br").stat().st_size
+PYTHON = stated("pyproject.toml", "requires-python = .>=([0-9.]+)")
 PAGES = {
+    "../README.md": [f"requires Python {PYTHON} or newer", f"only need `python3` ({PYTHON} or newer)"],
+    "index.md": [f"requires Python {PYTHON} or newer"],
     "explanation/deadlines.md": [
         f"(at most {attempts.DEFAULT_CONNECT_TIMEOUT:g} seconds, and as long for TLS)",
         f"an attempt can take {attempts.DEFAULT_TIMEOUT:g} seconds",
-        {(3, 120): "with three retries and their pauses, a call can take more than two minutes"}[RETRIED, ATTEMPTS],
+        {(3, 120.0): "with three retries and their pauses, a call can take more than two minutes"}[RETRIED, ATTEMPTS],
         {2: "costs two seconds"}[store_access._PATIENCE],
     ],
     "explanation/receiver.md": [
         f"{_threads.STORE_SECONDS:g} seconds per call",
-        {(3, 12): "complete the event four times within 12 seconds"}[
+        {(3, 12.0): "complete the event four times within 12 seconds"}[
             len(_threads._RECORD_RETRY_DELAYS), _threads.STORE_SECONDS
         ],
         f"waits {deliveries.DeliveryOptions().timeout:g} seconds for the response",
-        {(6, 9900): "makes six attempts within 2 h 45 min"}[1 + len(deliveries.WAITS), LAST_ATTEMPT],
-        *{9750: ("down for longer than 2 h 42 min", "comes 2 h 42 min after the first")}[sum(deliveries.WAITS)],
+        {(6, 9900.0): "makes six attempts within 2 h 45 min"}[1 + len(deliveries.WAITS), LAST_ATTEMPT],
+        *{9750.0: ("down for longer than 2 h 42 min", "comes 2 h 42 min after the first")}[sum(deliveries.WAITS)],
         f"{TOLERANCE:g} seconds ahead",
         f"the limit is {TOLERANCE:g} seconds in both directions",
         {7 * 86_400: "seven days by default"}[_contract.DEFAULT_TTL],
@@ -102,7 +105,7 @@ PAGES = {
         *{86_400: ("and its response for 24 hours", "has its effect once in 24 hours")}[idempotency.LIFETIME],
         {5: "Five operations accept a key"}[sum(each.operation.idempotency_key for each in OPERATIONS.values())],
         {3: "retried up to three times"}[RETRIED],
-        {1: "between zero and 1, 2, 4 ... seconds"}[RETRIES["base_delay"].default],
+        {1.0: "between zero and 1, 2, 4 ... seconds"}[RETRIES["base_delay"].default],
         f"If it exceeds {RETRIES['max_delay'].default:g} seconds",
         f"After {CIRCUIT['failures'].default} failed attempts in a row",
         f"After {CIRCUIT['failures'].default} failures in a row in one namespace",
@@ -124,7 +127,7 @@ PAGES = {
         {10: "503 after 10 seconds without a thread"}[effects._THREAD_SECONDS],
         f"at most {EVENTS['max_events'].default:,} (`max_events=`)",
         f"in batches of {_postgres._SWEEP_AT_MOST:,} rows",
-        {9900: "retries for up to 2 h 45 min"}[LAST_ATTEMPT],
+        {9900.0: "retries for up to 2 h 45 min"}[LAST_ATTEMPT],
         {3600: "each process, once an hour, in batches"}[_postgres._SWEEP_EVERY],
         {3600: "at its first write of an hour"}[_database._SWEEP_EVERY],
         {7 * 86_400: "seven days by default"}[_contract.DEFAULT_TTL],
@@ -236,7 +239,6 @@ PAGES = {
         f"(default: the `lease`, {ROUTER['lease'].default:g} s)",
         f"The platform waits {RECEIVER_SECONDS:g} seconds",
     ],
-    "index.md": [f"requires Python {stated('pyproject.toml', 'requires-python = .>=([0-9.]+)')} or newer"],
     "migration.md": [f"its {TIERS.tokens.per_minute} token requests a minute"],
     "reference/chat-component.md": [
         {22: "one script of about 22 kB"}[round(SCRIPT / 1000)],

@@ -26,7 +26,7 @@ def breaker(clock: Clock) -> CircuitBreaker:
     return CircuitBreaker(failures=3, cool_down=10, clock=clock)
 
 
-def attempt(breaker: CircuitBreaker, *namespaces: str, failed: bool | None, host: str = HOST) -> None:
+def attempt(breaker: CircuitBreaker, *namespaces: str | None, failed: bool | None, host: str = HOST) -> None:
     for namespace in namespaces or (None,):
         permit = breaker.enter(host, namespace)
         assert isinstance(permit, Permit)

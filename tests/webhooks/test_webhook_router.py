@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import anyio
 import pytest
@@ -205,6 +206,14 @@ def test_duplicate_delivery_runs_no_handler(handle: Handle, store: Any) -> None:
     # Another delivery of the same event, with other bytes.
     assert status(handle(router, *delivery(attempt=2))) == (200, "duplicate")
     assert len(ran) == 1
+
+
+def test_delivery_waits_for_its_store_twice(handle: Handle) -> None:
+    store = Mock(wraps=MemoryEventStore(), ttl=60)
+    router = make(store)
+    router.on("*")(lambda event: None)
+    assert status(handle(router, *delivery())) == (200, "handled")
+    assert [name for name, *_ in store.method_calls] == ["claim", "complete"]
 
 
 def test_second_router_with_the_same_name_and_store_is_warned_of(tmp_path: Path) -> None:
