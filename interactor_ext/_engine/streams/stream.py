@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import math
 import operator
 import socket
 import threading
@@ -102,6 +103,11 @@ class Stream(BaseStream[E]):
             self._do(action)
         return self._hand_out_or_gap()
 
+    def end_by(self, ends_at: float | None) -> None:
+        super().end_by(ends_at)
+        if self._response is not None:
+            Call.of(self._response.request).wait_ends_at = math.inf if ends_at is None else ends_at
+
     def close(self) -> None:
         """End the stream. Iterating yields nothing more; a thread that waits for an event is woken."""
         self._state.closed()
@@ -171,8 +177,7 @@ class Stream(BaseStream[E]):
             response = self._response = self._client.send(self._request(headers), stream=True)
             if response.is_success:
                 assert isinstance(response.stream, httpx.SyncByteStream)
-                if self._state.deadline is not None:
-                    Call.of(response.request).wait_ends_at = self._state.deadline
+                self.end_by(self._state.deadline)
                 # iter_raw's counting and regrouping costs more than the events themselves.
                 self._chunks = iter(response.stream)
             else:
