@@ -28,7 +28,8 @@ from tests.support.modes import at_once, call, opened, sync_and_async
 from tests.support.scripted_server import refusing_url
 from tests.support.wire import Wire
 
-pytest_plugins = ["tests.support.sandbox_fixtures"]
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 BOT: dict[str, Any] = {"name": "Support Bot", "model": "gpt-4", "system_prompt": "You help."}
 URL = "https://shop.example/webhooks"
@@ -112,8 +113,11 @@ async def test_first_visits_at_once_make_one_assistant(mode: str, prompts: int, 
 
 @sync_and_async
 @pytest.mark.parametrize("prompt", ["You help.", "Be brief."])
-async def test_what_was_deleted_is_created_again(mode: str, prompt: str, sandbox: Sandbox) -> None:
+async def test_what_was_deleted_is_created_again(
+    mode: str, prompt: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Within the 24 hours in which its idempotency key gives the first response again."""
+    monkeypatch.setattr(ensuring, "_PAUSES", (0.0,))
     async with opened(mode, sandbox._with_connection({})) as client:
         user = client.namespace("user_1")
         ids = []
@@ -169,6 +173,7 @@ async def test_what_was_found_is_remembered_for_a_minute(
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(ensuring, "clock", clock)
+    monkeypatch.setattr(ensuring, "_PAUSES", (0.0,))
     async with opened(mode, sandbox._with_connection({})) as client:
         user, tools = client.namespace("user_1"), tool_set()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from interactor_ext._interactor.views import status_waits
+import interactor_ext._interactor.views.status_waits as status_waits
 from interactor_ext.chat import _room_queue, _state
 from interactor_ext.retry import RetryPolicy
 
