@@ -152,9 +152,9 @@ class _Client(Immutable, Generic[S, N]):
         are merged with the parent view's; None removes a name. They don't override what a method sets itself, and names
         that the client or HTTP sets are refused.
 
-        `on_response` is called with a `ResponseInfo` for each response, errors included, after any callbacks set
-        before. It must not block: the async client calls it in the event loop. Its exceptions are logged. Without a
-        response it isn't called.
+        `on_response` is called with a `ResponseInfo` for the response to each call, errors included, after any
+        callbacks set before. It must not block: the async client calls it in the event loop. Its exceptions are logged.
+        Without a response it isn't called.
 
         Raises:
             ConfigurationError: a value is out of range or can't be sent.

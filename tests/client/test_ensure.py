@@ -88,20 +88,24 @@ async def test_assistant_is_created_then_found_then_updated(mode: str, sandbox: 
         assert written(sandbox) == {"create_assistant": 1, "update_assistant": 1}
         other = await client.namespace("user_2").assistants.ensure(**BOT)
         assert (other.outcome, other.id == first.id) == ("created", False)
-        with pytest.raises(ConfigurationError, match="'Support Bot' differs in its model, which can't be changed"):
-            await user.assistants.ensure(**{**BOT, "model": "gpt-5"})
+        sandbox.requests.clear()
+        with pytest.raises(ConfigurationError, match=r"'Support Bot' differs in its model, .* Nothing was changed\."):
+            await user.assistants.ensure(**{**BOT, "model": "gpt-5"}, tools=tool_set())
+        assert written(sandbox) == {}
 
 
 @sync_and_async
 @pytest.mark.parametrize("prompts", [1, 2])
 async def test_first_visits_at_once_make_one_assistant(mode: str, prompts: int, sandbox: Sandbox) -> None:
-    """Also of two versions of an application: the last one wins, as if they had come one after the other."""
+    """Also of two versions of an application: the last one wins, as if they had come one after the other. Each may
+    register the tool, of which the assistant has one."""
     barrier = threading.Barrier(12) if mode == "sync" else None
 
     async def visit(client: Any, number: int) -> Any:
         if barrier is not None:
             barrier.wait(60)
-        return await client.namespace("user_1").assistants.ensure(**{**BOT, "system_prompt": f"{number % prompts}"})
+        wanted = {**BOT, "system_prompt": f"{number % prompts}", "tools": tool_set()}
+        return await client.namespace("user_1").assistants.ensure(**wanted)
 
     async with opened(mode, sandbox._with_connection({})) as client:
         bots = await at_once(mode, *(visit(client, number) for number in range(12)))
@@ -109,6 +113,7 @@ async def test_first_visits_at_once_make_one_assistant(mode: str, prompts: int, 
         page = await client.namespace("user_1").assistants.list()
         assert [bot.id for bot in page] == [bots[0].id]
         assert page.data[0].system_prompt in {str(number) for number in range(prompts)}
+        assert len(page.data[0].tools) == 1
 
 
 @sync_and_async

@@ -35,6 +35,7 @@ from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, _database, 
 from interactor_ext.webhooks import signature as verifying
 from interactor_ext.webhooks.stores import _contract
 from interactor_ext.webhooks.worker import _process, _worker
+from tests.benchmarks.measure import cpu_medians
 from tests.support.pages import DOCS, ROOT
 
 HISTORY, EVENTS = signature(Sandbox).parameters, signature(MemoryEventStore).parameters
@@ -239,6 +240,7 @@ PAGES = {
         f"(default: the `lease`, {ROUTER['lease'].default:g} s)",
         f"The platform waits {RECEIVER_SECONDS:g} seconds",
     ],
+    "benchmarks.md": [{9: "for at least nine rounds"}[signature(cpu_medians).parameters["rounds"].default]],
     "migration.md": [f"its {TIERS.tokens.per_minute} token requests a minute"],
     "reference/chat-component.md": [
         {22: "one script of about 22 kB"}[round(SCRIPT / 1000)],
@@ -252,7 +254,11 @@ PAGES = {
         {6: "about 60 % of the CPU time of one of httpx"}[round(ratio("a synchronous call") * 10)],
         {True: "an async one less than half"}[ratio("asynchronous calls, 1 in flight") < 0.5],
     ],
-    "../CONTRIBUTING.md": [f"A test hangs after {stated('pyproject.toml', '^timeout = ([0-9]+)')} s"],
+    "../CONTRIBUTING.md": [
+        f"A test hangs after {stated('pyproject.toml', '^timeout = ([0-9]+)')} s",
+        f"or {stated('tests/conftest.py', 'mark.timeout.([0-9]+)')} s if it is `full`",
+        f"on each Python from {stated('.ci/run', 'version in ([0-9.]+)')} to {stated('.ci/run', '([0-9.]+); do')}",
+    ],
     "../interactor_ext/relay/static/README.md": [BROWSERS],
 }
 

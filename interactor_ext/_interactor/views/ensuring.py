@@ -106,9 +106,6 @@ def ensure(
     if known is not None and known.given == arguments and clock() < known.until:
         return deepcopy(known.resource)
     memory.pop(wanted.identity, None)
-    if is_source(given.get("tools")):
-        registered = yield Invoke(given["tools"].register, (view_until(user, wanted.ends_at),))
-        given["tools"] = [tool.id for tool in registered]
     found = yield from _found_or_created(wanted)
     # A new resource may have a secret that is only shown once.
     if found.outcome == "created":
@@ -135,20 +132,26 @@ def _comparable(given: Mapping[str, Any]) -> str | None:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _register_tools(wanted: _Wanted) -> Effects[None]:
+    """Replace a ToolSet in `wanted` by the ids of its tools."""
+    if is_source(tools := wanted.given.get("tools")):
+        registered = yield Invoke(tools.register, (view_until(wanted.user, wanted.ends_at),))
+        wanted.given["tools"] = [tool.id for tool in registered]
+
+
 def _updated(wanted: _Wanted, found: Any, changeable: Collection[str]) -> Effects[Any]:
-    if wanted.given.keys() & found.left_out.keys():  # a list may show fewer of its fields
+    given = wanted.given
+    if given.keys() & found.left_out.keys():  # a list may show fewer of its fields
         found = yield Invoke(partial(wanted.resource().get, found.id))
-    different = {
-        name: value for name, value in wanted.given.items() if _differs(found, name, value, name in changeable)
-    }
-    if fixed := [name for name in different if name not in changeable]:
-        name = " and ".join(repr(wanted.given[name]) for name in wanted.by if name in wanted.given)
+    if fixed := [name for name in given if name not in changeable and _differs(found, name, given[name], False)]:
+        name = " and ".join(repr(given[name]) for name in wanted.by if name in given)
         raise ConfigurationError(
             f"The {wanted.tag.removesuffix('s')} {name} differs in its {' and '.join(fixed)}, which can't be changed. "
             f"Nothing was changed. Delete it, or choose another {' or '.join(wanted.by)}."
         )
+    yield from _register_tools(wanted)
     found.outcome = "unchanged"
-    if different:
+    if different := {name: given[name] for name in given if _differs(found, name, given[name], name in changeable)}:
         update = partial(_update, wanted, found.id, different)
         found = yield from despite_lost_responses(wanted.user, wanted.ends_at, update)
         found.outcome = "updated"
@@ -192,6 +195,7 @@ def _create_without_key(wanted: _Wanted, existing: Any) -> Effects[Any]:
 
 def _create(wanted: _Wanted) -> Effects[Any]:
     """Create one; or return one that somebody else has created since the search."""
+    yield from _register_tools(wanted)
     tried: list[str] = []
     body = json.dumps(to_json(wanted.given), sort_keys=True)
     while True:
