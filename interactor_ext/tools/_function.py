@@ -7,14 +7,15 @@ import inspect
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import attrs
 
 from interactor_ext._engine.waiting.around import Around, surrounded
 from interactor_ext.tools._docstring import read_docstring
 from interactor_ext.tools._hints import ShapeBuilder
-from interactor_ext.tools._records import MISSING, Member, hints_of
+from interactor_ext.tools._records import MISSING, Member, hints_of, unwrapped
 from interactor_ext.tools._shapes import Schema, Shape, record
 
 
@@ -79,8 +80,8 @@ class ToolFunction:
         hints = hints_of(function if hasattr(function, "__annotations__") else type(function).__call__)
         signature = inspect.signature(function)
         parameters = signature.parameters.values()
-        context = next((each.name for each in parameters if hints.get(each.name) is ToolContext), None)
-        shapes = ShapeBuilder()
+        context = next((each.name for each in parameters if _is_context(hints.get(each.name))), None)
+        shapes = ShapeBuilder(filled_in=ToolContext)
         fields = {
             parameter.name: shapes.field(
                 _member(label, parameter, hints, about.parameters), f"{label}({parameter.name})"
@@ -118,6 +119,12 @@ class ToolFunction:
             return partial(function, **{str(name): attrs.evolve(context, around=value)})
 
         return surrounded(function, around, None if name is None else with_context)
+
+
+def _is_context(hint: Any) -> bool:
+    bare = unwrapped(hint)[0]
+    variants = get_args(bare) if get_origin(bare) in (Union, UnionType) else (bare,)
+    return [each for each in variants if each is not type(None)] == [ToolContext]
 
 
 def _member(tool: str, parameter: inspect.Parameter, hints: dict[str, Any], descriptions: dict[str, str]) -> Member:

@@ -31,10 +31,11 @@ from interactor_ext.tools._shapes import (
 
 class ShapeBuilder:
     """Builds the shapes of one tool's parameters. `definitions` are the classes that pydantic refers to, for
-    `$defs`.
+    `$defs`. The model can't pass an object of the class `filled_in`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, filled_in: type | None = None) -> None:
+        self._filled_in = filled_in
         self.definitions: dict[str, Schema] = {}
         self._in_progress: set[type] = set()
 
@@ -95,6 +96,9 @@ class ShapeBuilder:
         )
 
     def _record(self, cls: type, place: str) -> Shape:
+        if self._filled_in is not None and issubclass(cls, self._filled_in):
+            name = self._filled_in.__name__
+            raise TypeError(f"{place}: write one parameter of the type {name}, because a model must not pass one")
         if cls in self._in_progress:
             raise TypeError(f"{place}: {cls.__name__} contains itself, which only a pydantic model can")
         self._in_progress.add(cls)

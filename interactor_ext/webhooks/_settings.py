@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.waiting.around import signature_of
 
 _KINDS = {
     "store": "SQLiteEventStore(path), PostgresEventStore(dsn) or RedisEventStore(redis.Redis.from_url(url))",
@@ -28,6 +29,16 @@ def at_least_zero(value: Any, what: str) -> Any:
 
 def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def require_function(value: Any, name: str) -> None:
+    """Raises ConfigurationError for a function that would do nothing, or that can't be called with one argument."""
+    if value is None or (signature := signature_of(value, name)) is None:
+        return
+    try:
+        signature.bind(b"")
+    except TypeError:
+        raise ConfigurationError(f"{name} must be a function of one parameter, not {value!r}.") from None
 
 
 def require_methods(value: Any, what: str, *methods: str) -> None:

@@ -49,9 +49,9 @@ def once(takes_value: bool, key: str, handler: Callable[..., Any], connection: A
     """Return a function that runs the handler unless a transaction has already claimed the event for it."""
     given = (connection,) if takes_value else ()
 
-    async def acall(event: Any) -> None:
-        if _note(key, await run_async(_claim(connection, key, begins_alone=False))):
-            await handler(event, *given)
+    async def acall(event: Any) -> Any:
+        is_first = _note(key, await run_async(_claim(connection, key, begins_alone=False)))
+        return await handler(event, *given) if is_first else None
 
     def call(event: Any) -> Any:
         return handler(event, *given) if _note(key, claim(connection, key, begins_alone=False)) else None

@@ -40,7 +40,7 @@ from interactor_ext.webhooks._handlers import (
 )
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._names import OVERDUE_SECONDS, prefix_of, warn_of_twins, warn_of_unserved
-from interactor_ext.webhooks._settings import above_zero, at_least_zero, require_methods
+from interactor_ext.webhooks._settings import above_zero, at_least_zero, require_function, require_methods
 from interactor_ext.webhooks._threads import CALLER_THREADS, StoreCalls, handler_threads
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
@@ -132,6 +132,7 @@ class WebhookRouter(Advised, calls=True):
             )
         require_methods(store, "store", "claim", "complete", "release")
         require_methods(queue, "queue", "put")
+        require_function(hand_over, "hand_over=")
         if store is not None and queue is not None:
             raise ConfigurationError("A queue remembers events itself. Give the router a store or a queue, not both.")
         if hand_over is not None and queue is not None:
@@ -500,7 +501,7 @@ class WebhookRouter(Advised, calls=True):
             if self.queue is not None:
                 is_new = yield self.store_calls.call(self.queue.put, self.key_prefix + key, body)
             elif self.hand_over is not None:
-                call = self.store_calls.call(self.hand_over, body)
+                call = self.store_calls.call(self.hand_over, body)._replace(of_user=True)
                 runs_handlers = getattr(self.hand_over, "runs_handlers", False)  # in its caller's thread
                 yield call._replace(timeout=None) if runs_handlers else call
         except Exception:

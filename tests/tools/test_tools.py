@@ -289,6 +289,9 @@ class Nested(functools.partial[Any]):
     __name__ = "search"
 
 
+def in_contexts(contexts: list[ToolContext]) -> None: ...
+
+
 def generator() -> Iterator[int]:
     yield 1
 
@@ -315,6 +318,7 @@ class Service:
         (functools.partial(keyed, key="k_1"), "has no name"),
         (Nested(keyed, key="k_1"), "search is a partial: write a function"),
         (generator, "generator"),
+        (in_contexts, r"in_contexts\(contexts\): write one parameter of the type ToolContext"),
         (Service.method, r"self.*pass it bound"),
         (lambda: None, "name="),
     ],
@@ -457,14 +461,16 @@ def test_read_and_to_json_are_inverse(value: dict[str, Any]) -> None:
     assert back == value
 
 
-def test_context_is_bound() -> None:
+@pytest.mark.parametrize("hint", [ToolContext, ToolContext | None, Annotated["ToolContext | None", "Whose call."]])
+def test_context_is_bound_and_hidden_from_the_model(hint: Any) -> None:
     tools = ToolSet()
 
-    @tools.tool
-    def where(first: int, second: int = 2, *, context: ToolContext) -> list[Any]:
+    def where(first: int, second: int = 2, *, context: Any = None) -> list[Any]:
         """Where."""
         return [first, second, context.namespace, context.room_id, context.tool_call_id]
 
+    where.__annotations__["context"] = hint
+    tools.tool(where)
     assert "context" not in tools["where"].parameters["properties"]
     assert run(tools["where"], {"first": 1}) == [1, 2, "user_1", "room_1", "tc_1"]
     assert run(tools["where"], {"first": 1, "context": {}})["error"]["details"][0]["field"] == "context"

@@ -76,6 +76,18 @@ def test_failed_hand_over_is_answered_503_and_logged(handle: Handle, caplog: pyt
     assert "couldn't be queued" in caplog.text
 
 
+def test_async_hand_over_can_use_the_thread_of_a_sync_view_under_asgi() -> None:
+    sync_to_async = pytest.importorskip("asgiref.sync", reason="needs asgiref (pip install django)").sync_to_async
+    handed: list[bytes] = []
+
+    async def hand_over(body: bytes) -> None:
+        await sync_to_async(handed.append)(body)
+
+    router = make(hand_over=hand_over)
+    assert status(asyncio.run(sync_to_async(router.handle)(*delivery()))) == (200, "accepted")
+    assert len(handed) == 1
+
+
 def test_handed_over_event_is_handled_once(run: Run) -> None:
     router, got = make(), []
     router.hand_over = lambda body: run(router, body)

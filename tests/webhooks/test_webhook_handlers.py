@@ -149,6 +149,17 @@ def test_coroutine_that_would_outlive_its_session_is_an_error_that_says_what_to_
     assert "would run after the context manager has exited" in caplog.text
 
 
+@pytest.mark.parametrize("handle", [sync_handle, async_handle])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_handler_that_returns_a_generator_has_failed(handle: Handle, is_async: bool) -> None:
+    async def later(event: Any) -> Any:
+        return Shop([]).after_yield(event)
+
+    router = make()
+    router.on("*")(later if is_async else lambda event: Shop([]).after_yield(event))
+    assert status(handle(router, *delivery())) == (500, "handler_failed")
+
+
 @pytest.mark.parametrize("around", [nullcontext(), Shop([]).after_yield, "session"])
 def test_around_that_returns_no_context_manager_is_refused(around: Any) -> None:
     with pytest.raises(ConfigurationError, match="must be a function that returns a context manager"):

@@ -591,10 +591,17 @@ def test_put_may_be_asynchronous(handle: Handle) -> None:
     assert status(handle(make(queue=Put()), *delivery())) == (200, "accepted")
 
 
+def generated(body: bytes) -> Iterator[None]:
+    yield
+
+
 def test_contradictory_settings_raise_configuration_error(queue: SQLiteEventQueue) -> None:
     wrong: list[tuple[str, Callable[[], object]]] = [
         ("not both", lambda: make(MemoryEventStore(), queue=queue)),
         ("not both", lambda: make(queue=queue, hand_over=print)),
+        ("must be a function", lambda: make(hand_over="shop.tasks.run")),
+        ("generator", lambda: make(hand_over=generated)),
+        ("one parameter", lambda: make(hand_over=lambda: None)),
         ("event type", lambda: make().on()),
         (r"@router\.on", lambda: make().on(print)),  # type: ignore[arg-type]
         ("event type", lambda: make().on("")),

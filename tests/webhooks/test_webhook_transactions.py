@@ -333,6 +333,17 @@ async def test_event_is_not_claimed_where_its_claim_would_be_committed_without_t
     assert problem in caplog.text
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("is_async", [False, True])
+def test_claim_is_taken_back_if_the_handler_returns_a_generator(url: str, is_async: bool) -> None:
+    async def later(event: Any) -> Any:
+        return (each for each in "")
+
+    router = make()
+    router.on("*", once=connect_sqlite3(url))(later if is_async else lambda event: (each for each in ""))
+    assert [status(router.handle(*delivery()))[0] for _ in range(2)] == [500, 500]
+
+
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 async def test_check_claims_an_event_for_each_once_handler_and_takes_it_back(
     url: str, postgres: PostgresServer

@@ -67,6 +67,8 @@ def surrounded(function: Callable[..., Any], around: Around, bind: Bind | None =
             )
         with manager as value:
             result = bound(value)(*args)
+            if not inspect.isawaitable(result):
+                finished(result)
             if bind is not None and inspect.iscoroutine(result):
                 result.close()
                 raise ConfigurationError(
@@ -81,6 +83,16 @@ def surrounded(function: Callable[..., Any], around: Around, bind: Bind | None =
 def with_value(function: Callable[..., Any], value: Any) -> Callable[..., Any]:
     """Make a `Bind` for functions whose last parameter receives the value."""
     return lambda *args: function(*args, value)
+
+
+def finished(result: Any) -> Any:
+    """Return the result of a function. Raises TypeError for one whose code hasn't run, such as a decorated generator's."""
+    if inspect.isgenerator(result) or inspect.isasyncgen(result) or inspect.iscoroutine(result):
+        raise TypeError(
+            f"It returned the {type(result).__name__.replace('_', ' ')} {result.__qualname__}, whose code hasn't run. "
+            "Write it without `yield`, and await each coroutine."
+        )
+    return result
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -102,6 +114,6 @@ def _forms(function: Any) -> tuple[Any, Any]:
 async def _await_within(manager: Any, call: Callable[[Any], Any]) -> Any:
     if isinstance(manager, AbstractAsyncContextManager):
         async with manager as value:
-            return await call(value)
+            return finished(await call(value))
     with manager as value:
-        return await call(value)
+        return finished(await call(value))

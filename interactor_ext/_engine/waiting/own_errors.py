@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from interactor_ext._engine.lazy import asyncio
-from interactor_ext._engine.waiting.around import is_async
+from interactor_ext._engine.waiting.around import finished, is_async
 
 
 class FunctionExit(Exception):
@@ -34,14 +34,14 @@ def contained(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any) -> Any:
         with _own_errors():
             result = function(*args)
-        return _awaited(result) if inspect.isawaitable(result) else result
+        return _awaited(result) if inspect.isawaitable(result) else finished(result)
 
     return acall if is_async(function) else call
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:
     with _own_errors():
-        return await result
+        return finished(await result)
 
 
 @contextmanager
