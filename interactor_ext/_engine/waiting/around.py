@@ -86,7 +86,7 @@ def with_value(function: Callable[..., Any], value: Any) -> Callable[..., Any]:
 
 
 def finished(result: Any) -> Any:
-    """Return the result of a function. Raises TypeError for one whose code hasn't run, such as a decorated generator's."""
+    """Return what a function returned. Raises TypeError if its code hasn't run, as behind a decorator."""
     if inspect.isgenerator(result) or inspect.isasyncgen(result) or inspect.iscoroutine(result):
         raise TypeError(
             f"It returned the {type(result).__name__.replace('_', ' ')} {result.__qualname__}, whose code hasn't run. "
