@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from hashlib import blake2b
+from logging import ERROR, WARNING
 from typing import TYPE_CHECKING, Any
 
 from interactor_ext._engine.errors import (
     APITimeoutError,
+    AuthenticationError,
     CircuitOpenError,
     ConfigurationError,
     ConflictError,
@@ -256,13 +258,16 @@ def refusal_for(error: InteractorError) -> Refused:
 
 
 def log_failure(what: str, error: Exception) -> None:
-    """Log without the text of a platform error, which may quote a message."""
-    if isinstance(error, InteractorError):
+    """Log without the text of a platform error, which may quote a message. What only the operator can repair is logged
+    as an ERROR, which reaches stderr if logging isn't configured.
+    """
+    if isinstance(error, InteractorError) and not isinstance(error, ConfigurationError):
         about = [type(error).__name__]
         if error.status is not None:
             about.append(f"status {error.status}")
         if error.request_id:
             about.append(f"request id {clean_text(error.request_id)[:100]}")
-        logger.warning("%s of the relay failed: %s.", what, ", ".join(about))
+        is_refused = isinstance(error, AuthenticationError | PermissionDeniedError)
+        logger.log(ERROR if is_refused else WARNING, "%s of the relay failed: %s.", what, ", ".join(about))
     else:
         logger.error("%s of the relay failed.", what, exc_info=error)

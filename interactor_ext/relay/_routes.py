@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from interactor_client.models import WorkflowHalted
 from interactor_ext._engine.effects import Effects, Invoke
-from interactor_ext._engine.errors import ConfigurationError, InteractorError
+from interactor_ext._engine.errors import ConfigurationError, InteractorError, PermissionDeniedError
 from interactor_ext._engine.limits.limiter import RateLimiter
 from interactor_ext._engine.logs import relay_logger as logger
 from interactor_ext._engine.network.per_loop import PerLoop
@@ -114,7 +114,7 @@ class Routes:
             response = refused.response
         except InteractorError as error:
             response = refusal_for(error).response
-            if response.status >= 500:
+            if response.status >= 500 or isinstance(error, PermissionDeniedError):
                 log_failure(f"A {request.method}", error)
         except Exception:
             logger.exception("A request to the relay failed.")

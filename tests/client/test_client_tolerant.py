@@ -174,13 +174,15 @@ def test_call_without_a_result_raises_for_a_web_page_or_an_error_in_a_success(
             "200: invalid_client: Unknown client.",
         ),
         (js(200, {"error": "invalid_scope"}), "200: invalid_scope."),
+        (js(400, {"error": "invalid_scope"}), "invalid_scope.*Check INTERACTOR_SCOPES"),
         (http(200, PORTAL), "web page instead of JSON.*INTERACTOR_ACCOUNT_SERVER_URL"),
+        (None, "no response: the server closed the connection without a response"),
     ],
 )
-def test_token_response_that_is_none_says_what_it_is(mode: str, answer: bytes, words: str) -> None:
+def test_token_response_that_is_none_says_what_it_is(mode: str, answer: bytes | None, words: str) -> None:
     with (
         OddServer(lambda asked: answer, lambda asked: answer) as server,
-        pytest.raises(ResponseValidationError, match=words),
+        pytest.raises(InteractorError, match=words),
     ):
         call(mode, server.settings, lambda client: client.assistants.get("asst_1"))
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import InteractorClient, ToolSet
+from interactor_ext import ConfigurationError, InteractorClient, ToolSet
 from interactor_ext.sandbox import Sandbox
 from tests.support.pages import DOCS
 from tests.support.relay_server import RelayServer, cookie_for
@@ -399,7 +399,7 @@ def test_forwarded_host_counts_where_the_application_trusts_its_proxy(
 
 @pytest.mark.parametrize(
     "outcome",
-    [RuntimeError("the key is s3cr3t"), SystemExit("s3cr3t"), asyncio.CancelledError("s3cr3t"), 7, "", "a\nb", True],
+    [ConfigurationError("no"), RuntimeError("the key is s3cr3t"), SystemExit("s3cr3t"), asyncio.CancelledError("s3cr3t"), 7, "", "a\nb", True],
 )
 def test_authorize_that_fails_gets_500_and_sends_nothing_upstream(
     sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom, caplog: pytest.LogCaptureFixture, outcome: Any
@@ -412,8 +412,10 @@ def test_authorize_that_fails_gets_500_and_sends_nothing_upstream(
     room = new_room()
     with nothing_upstream(sandbox), start_relay(authorize=authorize).page() as page:
         answer = page.get(f"/rooms/{room}/messages")
-    assert answer.content == b'{"error":{"code":"INTERNAL_ERROR","message":"Something went wrong."}}'
-    assert answer.status_code == 500
+    is_unavailable = isinstance(outcome, ConfigurationError)
+    assert answer.status_code == (503 if is_unavailable else 500)
+    assert answer.json()["error"]["code"] == ("UNAVAILABLE" if is_unavailable else "INTERNAL_ERROR")
+    assert "s3cr3t" not in answer.text
     [record] = [record for record in caplog.records if record.name == "interactor.relay"]
     assert record.levelno == logging.ERROR
 

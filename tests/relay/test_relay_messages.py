@@ -196,8 +196,14 @@ def test_call_taken_over_that_takes_too_long_is_logged(
         ({"kind": "reset"}, 502, "UPSTREAM_ERROR"),
     ],
 )
-def test_error_of_the_platform_is_answered_in_fixed_words(
-    start_relay: StartRelay, sandbox: Sandbox, new_room: NewRoom, fault: dict[str, Any], status: int, code: str
+def test_error_of_the_platform_is_answered_in_fixed_words_and_logged(
+    start_relay: StartRelay,
+    sandbox: Sandbox,
+    new_room: NewRoom,
+    caplog: pytest.LogCaptureFixture,
+    fault: dict[str, Any],
+    status: int,
+    code: str,
 ) -> None:
     room = new_room()
     sandbox.faults.add("list_messages", times=None, message="host 10.0.0.7 is down", **fault)
@@ -207,6 +213,8 @@ def test_error_of_the_platform_is_answered_in_fixed_words(
     assert "10.0.0.7" not in answer.text
     if status == 503:
         assert answer.headers["retry-after"] == "7"
+    levels = [record.levelname for record in caplog.records if record.name == "interactor.relay"]
+    assert levels == {401: ["ERROR"], 403: ["ERROR"], 410: []}.get(fault.get("status", 0), ["WARNING"])
 
 
 @pytest.mark.parametrize("name", ["interactor-stream.js", "interactor-react.js"])

@@ -80,7 +80,9 @@ class Exchange:
                     return
                 self._take(event)
         except h11.RemoteProtocolError as error:
-            raise httpx.RemoteProtocolError(str(error)) from error
+            is_closed = not data and self.head is None
+            problem = "the server closed the connection without a response" if is_closed else str(error)
+            raise httpx.RemoteProtocolError(problem) from error
 
     @property
     def is_followed(self) -> bool:
@@ -145,8 +147,6 @@ class Exchange:
                 raise httpx.RemoteProtocolError("the server switched to another protocol")
             case h11.PAUSED:  # after a response to CONNECT
                 self.is_complete = True
-            case h11.ConnectionClosed():
-                raise httpx.RemoteProtocolError("the server closed the connection without a response")
 
 
 def _cut(data: bytes) -> list[bytes]:

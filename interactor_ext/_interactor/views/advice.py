@@ -39,6 +39,8 @@ def advice_on(cls: type[APIStatusError], about: Mapping[str, Any], response: htt
     """Return the advice at the end of an error message."""
     if about["code"] in (own := components()["ErrorCode"]["x-advice"]):
         return str(own[about["code"]])
+    if about["code"] == "invalid_scope":
+        return "The OAuth client may not request one of the scopes. Check INTERACTOR_SCOPES or scopes=."
     if issubclass(cls, RateLimitError) and about["retry_after"] is not None:
         return f"Retry after {about['retry_after']:g} s."
     if 300 <= about["status"] < 400:
