@@ -399,7 +399,16 @@ def test_forwarded_host_counts_where_the_application_trusts_its_proxy(
 
 @pytest.mark.parametrize(
     "outcome",
-    [ConfigurationError("no"), RuntimeError("the key is s3cr3t"), SystemExit("s3cr3t"), asyncio.CancelledError("s3cr3t"), 7, "", "a\nb", True],
+    [
+        ConfigurationError("no"),
+        RuntimeError("the key is s3cr3t"),
+        SystemExit("s3cr3t"),
+        asyncio.CancelledError("s3cr3t"),
+        7,
+        "",
+        "a\nb",
+        True,
+    ],
 )
 def test_authorize_that_fails_gets_500_and_sends_nothing_upstream(
     sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom, caplog: pytest.LogCaptureFixture, outcome: Any
