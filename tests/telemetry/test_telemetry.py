@@ -630,6 +630,7 @@ async def test_opentelemetry_spans_and_metrics_follow_the_http_conventions(
     assert json.loads(durations.data.to_json())["data_points"][0]["explicit_bounds"][0] == 0.005
     assert [point.value for point in metrics["interactor.token.refreshes"].data.data_points] == [1]
     assert {point.value for point in metrics["interactor.pool.connections"].data.data_points} == {0}
+    assert "user_1" not in " ".join(metric.to_json() for metric in metrics.values())
 
 
 def test_opentelemetry_counts_webhooks_and_streams(
