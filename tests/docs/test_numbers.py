@@ -11,7 +11,7 @@ import pytest
 from interactor_ext import CircuitBreaker, InteractorConfig, RetryPolicy
 from interactor_ext._engine import effects, pages
 from interactor_ext._engine.calls import attempts, circuit_breaker
-from interactor_ext._engine.limits import limiter
+from interactor_ext._engine.limits import limiter, redis_buckets
 from interactor_ext._engine.network import routes
 from interactor_ext._engine.streams import state as stream_state
 from interactor_ext._interactor.tokens import state as token_state
@@ -29,6 +29,7 @@ from interactor_ext.sandbox.inspector import snapshot
 from interactor_ext.sandbox.platform import actions, idempotency
 from interactor_ext.sandbox.storage import journal
 from interactor_ext.telemetry import RULES, _prometheus
+from interactor_ext.testing import deliveries as signed
 from interactor_ext.testing import explore_waits
 from interactor_ext.tools import _ledger, _once_registry
 from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, _database, _postgres, _tasks, _threads
@@ -37,6 +38,7 @@ from interactor_ext.webhooks.stores import _contract
 from interactor_ext.webhooks.worker import _process, _worker
 from tests.benchmarks.measure import cpu_medians
 from tests.support.pages import DOCS, ROOT
+from tests.support.public_names import docstrings
 
 HISTORY, EVENTS = signature(Sandbox).parameters, signature(MemoryEventStore).parameters
 RELAY, ROUTER = signature(Relay).parameters, signature(WebhookRouter).parameters
@@ -242,6 +244,26 @@ PAGES = {
     ],
     "benchmarks.md": [{9: "for at least nine rounds"}[signature(cpu_medians).parameters["rounds"].default]],
     "migration.md": [f"its {TIERS.tokens.per_minute} token requests a minute"],
+    "reference": [
+        f"one process and its latest {_once_registry._MAX_REMEMBERED:,} calls",
+        {1000: "with a ledger, the newest thousand"}[_ledger._MAX_UNKNOWN],
+        {2: "waits at most two seconds for Redis"}[redis_buckets._PATIENCE],
+        {10: "one call probes Redis every ten seconds"}[redis_buckets._REST],
+        {60: "a warning is logged once a minute"}[redis_buckets._SECONDS_BETWEEN_WARNINGS],
+        {2: "a store that doesn't respond within two seconds"}[store_access._PATIENCE],
+        {10: "it isn't used for the next ten"}[store_access._REST],
+        f"up to {_postgres._MAX_CONNECTIONS} connections per process",
+        f"up to {_postgres._MAX_CONNECTIONS} connections for each event loop",
+        f"If Redis doesn't respond within {_threads.STORE_SECONDS:g} seconds",
+        {9900: "(at most 2 h 45 min later)"}[LAST_ATTEMPT],
+        f"The platform waits {RECEIVER_SECONDS:g} s for a response",
+        f"(at most {effects._GRACE_SECONDS:g} s)",
+        f"or else {_worker._HANDLER_SECONDS:g}.",
+        f"every {_process._REPORT_SECONDS:g} seconds",
+        f"into {16**_prometheus._HASH_DIGITS} groups",
+        f"without a response in {signed.ANSWER_TIMEOUT:g} s",
+        {7.2: "0.001 turns 2 hours into 7.2 s"}[deliveries.WAITS[-1] / 1000],
+    ],
     "reference/chat-component.md": [
         {22: "one script of about 22 kB"}[round(SCRIPT / 1000)],
         BROWSERS,
@@ -265,5 +287,5 @@ PAGES = {
 
 @pytest.mark.parametrize("page", PAGES)
 def test_numbers_of_the_page_are_those_of_the_code(page: str) -> None:
-    text = " ".join((DOCS / page).read_text(encoding="utf-8").split())
+    text = docstrings() if page == "reference" else " ".join((DOCS / page).read_text(encoding="utf-8").split())
     assert [words for words in PAGES[page] if words not in text] == []

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 
 from tests.support.pages import BLOCK, ROOT, name, pages
-from tests.support.public_names import public_members, public_names
+from tests.support.public_names import docstrings
 
 LINES = (ROOT / "tests" / "docs" / "promises.txt").read_text(encoding="utf-8").splitlines()
 PROMISES = [tuple(part.strip() for part in line.split("|")) for line in LINES if not line.startswith("#")]
@@ -24,16 +23,6 @@ PAGES = {
     name(page): " ".join(HEADING.sub("", BLOCK.sub("", page.read_text(encoding="utf-8"))).split())
     for page in [*pages(), *map(ROOT.joinpath, BESIDES)]
 }
-
-
-def docstrings() -> str:
-    """Those that the reference shows, except of what is generated from the contract."""
-    found = []
-    for _, _, value in public_names():
-        if getattr(value, "__module__", "").startswith("interactor_ext"):
-            members = [each for _, each in public_members(value)] if inspect.isclass(value) else []
-            found += [inspect.getdoc(each) or "" for each in (value, *members)]
-    return " ".join(" ".join(found).split())
 
 
 TEXTS = {**PAGES, "docs/reference": docstrings()}

@@ -62,6 +62,16 @@ def public_members(cls: type) -> Iterator[tuple[str, Any]]:
             yield name, member
 
 
+def docstrings() -> str:
+    """The docstrings that the reference shows, except of what is generated from the contract."""
+    found = []
+    for _, _, value in public_names():
+        if getattr(value, "__module__", "").startswith("interactor_ext"):
+            members = [each for _, each in public_members(value)] if inspect.isclass(value) else []
+            found += [inspect.getdoc(each) or "" for each in (value, *members)]
+    return " ".join(" ".join(found).split())
+
+
 def lines() -> list[str]:
     """One line for each name and each member. A thing with two names is described at the first."""
     found, first = [], {}
