@@ -94,6 +94,28 @@ router = WebhookRouter(WebhookVerifier(SECRET), SQLiteEventStore(HERE / "store.d
 router.on("*")(handle)
 worker = SQSWorker(client, client.get_queue_url(QueueName="events")["QueueUrl"], router)
 """
+# Its handler waits for a child that runs until it is told to end.
+FORKS = """
+import multiprocessing, signal
+
+
+def work(connection):
+    connection.send("running")
+    time.sleep(3600)
+
+
+@router.on("custom.forks")
+def forks(event):
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=work, args=(theirs,), daemon=True)
+    child.start()
+    assert ours.recv() == "running"
+    os.kill(child.pid, signal.SIGINT)
+    child.terminate()
+    child.join()
+    note(f"ended with {child.exitcode}", event)
+"""
 
 
 class Shop:
@@ -426,6 +448,15 @@ def test_worker_takes_handler_timeout_of_its_router(queue: SQLiteEventQueue) -> 
     assert WebhookWorker(router, retry_delays=()).run_once()
     release.set()
     assert [letter.key for letter in queue.dead_letters()] == ["shop:k1"]
+
+
+@pytest.mark.full
+def test_child_that_a_handler_forks_is_ended_by_sigterm_and_goes_on_after_ctrl_c(shop: Shop) -> None:
+    shop.start(more=FORKS)
+    shop.put("k1", "custom.forks")
+    shop.has_run(f"ended with {-signal.SIGTERM} k1")
+    shop.send(0)
+    assert shop.status() == 0
 
 
 def test_give_back_without_queue_is_logged(queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture) -> None:

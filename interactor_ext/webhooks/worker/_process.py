@@ -94,6 +94,7 @@ class WorkerProcess:
         self._grace = grace
         self._stop = threading.Event()
         self._signals: list[int] = []
+        self._id = os.getpid()
         self._waiter = ThreadWaiter()
         self._threads = [
             threading.Thread(target=self._work, name=f"interactor-webhook-worker-{number}", daemon=True)
@@ -172,6 +173,11 @@ class WorkerProcess:
                 signal.signal(number, handler)
 
     def _note(self, number: int, _: object) -> None:
+        if os.getpid() != self._id:  # forked by a handler, as with multiprocessing
+            if number == signal.SIGTERM:  # Ctrl-C reaches every process of a terminal, and the handler may finish
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+            return
         self._signals.append(number)
         self._waiter.wake()
         if len(self._signals) > 1:  # a third signal ends the process, even if the queue hangs while events are put back
