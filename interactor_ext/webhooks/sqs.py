@@ -71,7 +71,7 @@ class SQSWorker(QueueLoop):
         if not self._is_checked:
             self._is_checked = True
             _warn_without_redrive_policy(self._client, self._url)
-        if (found := self._ask(self._receive)) is None:
+        if (found := self._ask(object(), self._receive)) is None:
             return False
         self._handle(*found)
         return True

@@ -518,3 +518,34 @@ def test_thread_that_is_taking_an_event_keeps_none_from_give_back_on(queue: SQLi
         thread.join()
     assert sorted((each.key, each.attempt) for each in taken if each) == [(key, 1) for key in keys]
     assert len(began) == 1
+
+
+def test_worker_interrupted_while_it_takes_an_event_gives_it_back(queue: SQLiteEventQueue) -> None:
+    interrupted, taken = threading.Event(), threading.Event()
+
+    class Slow:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(queue, name)
+
+        def take(self, *args: Any) -> Any:
+            found = queue.take(*args)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            assert interrupted.wait(PATIENCE)
+            return found
+
+        def put_back(self, *args: Any) -> bool:
+            put_back = queue.put_back(*args)
+            taken.set()
+            return put_back
+
+    router = make(queue=Slow())
+    router.on("*")(lambda event: None)
+    queue.put("shop:k1", body_of(key="k1"))
+    worker = WebhookWorker(router)
+    with pytest.raises(KeyboardInterrupt):
+        worker.run_once()
+    interrupted.set()
+    assert taken.wait(PATIENCE)
+    again = queue.take("another worker", 60)
+    assert again is not None
+    assert (again.attempt, worker.running) == (1, 0)

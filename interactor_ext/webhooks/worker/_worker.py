@@ -8,6 +8,7 @@ import threading
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
@@ -32,6 +33,9 @@ _NO_LIMIT = 2_592_000.0
 _SKIP_SECONDS = 5.0
 _MAX_SKIP_SECONDS = 21_600.0
 
+_Taken = tuple[QueuedEvent, str]
+"""An event and its token."""
+
 
 class QueueLoop(ABC):
     """What a worker process runs: a loop that takes events from a queue one at a time."""
@@ -49,8 +53,8 @@ class QueueLoop(ABC):
     def _reset(self) -> None:
         # The events being handled, by token.
         self._taken: dict[str, QueuedEvent] = {}
-        # How many threads are asking the queue for an event.
-        self._asking = 0
+        # One object for each thread that is asking the queue for an event.
+        self._asking: set[object] = set()
         self._answered = threading.Condition(self._lock)
         self._is_ending = False
 
@@ -119,25 +123,25 @@ class QueueLoop(ABC):
         except Exception:
             logger.exception("Webhook event %r couldn't be put back. It waits until its lease expires.", queued.key)
 
-    def _ask(self, take: Callable[[], tuple[QueuedEvent, str] | None]) -> tuple[QueuedEvent, str] | None:
-        """Take an event and its token from the queue. One that comes after `give_back` goes back at once."""
+    def _ask(self, asking: object, take: Callable[[], _Taken | None]) -> _Taken | None:
+        """Take an event and its token from the queue. One that nobody waits for any more goes back at once."""
         with self._lock:
             if self._is_ending:
                 return None
-            self._asking += 1
+            self._asking.add(asking)
         try:
             if (found := take()) is None:
                 return None
             queued, token = found
             with self._lock:
-                if not self._is_ending:
+                if asking in self._asking and not self._is_ending:
                     self._taken[token] = queued
                     return found
             self._give_back_one(queued, token)
             return None
         finally:
             with self._lock:
-                self._asking -= 1
+                self._asking.discard(asking)
                 self._answered.notify_all()
 
 
@@ -203,19 +207,26 @@ class WebhookWorker(QueueLoop):
         return self.queue.put_back(queued.key, token, delay)
 
     def _work(self, run: HandlerRun) -> Effects[bool]:
-        found: tuple[QueuedEvent, str] | None = yield self._calls.call(self._ask, self._take)
+        token = secrets.token_hex(16)
+        try:
+            found: _Taken | None = yield self._calls.call(self._ask, token, partial(self._take, token))
+        except BaseException:  # the call may have been interrupted, or have taken too long
+            with self._lock:
+                self._asking.discard(token)
+                taken = self._taken.pop(token, None)
+            if taken is not None:
+                self._give_back_one(taken, token)
+            raise
         if found is None:
             return False
-        queued, token = found
         try:
-            yield from self._handle(queued, token, run)
+            yield from self._handle(*found, run)
         finally:
             self._taken.pop(token, None)
         return True
 
-    def _take(self) -> tuple[QueuedEvent, str] | None:
-        token, service = secrets.token_hex(16), self.router.key_prefix.rstrip(":")
-        queued = self.queue.take(token, self._lease, service)
+    def _take(self, token: str) -> _Taken | None:
+        queued = self.queue.take(token, self._lease, self.router.key_prefix.rstrip(":"))
         return None if queued is None else (queued, token)
 
     def _handle(self, queued: QueuedEvent, token: str, run: HandlerRun) -> Effects[None]:
