@@ -42,7 +42,9 @@ class ContractOperation:
     body: Draft202012Validator | None
     body_required: bool
     shown: Mapping[str, Any]
-    """The fields that the `data` of a success must have, with their schemas."""
+    """The fields of a success's `data`, with their schemas."""
+    required: frozenset[str]
+    """Those that it must have."""
 
     def read_parameters(self, place: str, given: Mapping[str, str]) -> dict[str, Any]:
         """Convert the parameters of one place (`query` or `header`). Raises Problem; ignores unknown parameters."""
@@ -133,6 +135,8 @@ def _operation(document: Document, path: str, method: str, item: Document) -> Co
     parameters = tuple(Parameter.compiled(each) for each in listed if each["in"] != "path")
     request = spec.get("requestBody", {})
     schema = request.get("content", {}).get("application/json", {}).get("schema")
+    envelope = success.get("content", {}).get("application/json", {}).get("schema", {})
+    shown = parts_of(envelope.get("properties", {}).get("data", {}))
     return ContractOperation(
         id=spec["operationId"],
         tag=spec["tags"][0],
@@ -147,13 +151,6 @@ def _operation(document: Document, path: str, method: str, item: Document) -> Co
         parameters=parameters,
         body=None if schema is None else compiled(schema),
         body_required=request.get("required", False),
-        shown=dict(_required(success)),
+        shown={name: field for part in shown for name, field in part.get("properties", {}).items()},
+        required=frozenset(name for part in shown for name in part.get("required", ())),
     )
-
-
-def _required(success: Document) -> Iterator[tuple[str, Any]]:
-    envelope = success.get("content", {}).get("application/json", {}).get("schema", {})
-    for part in parts_of(envelope.get("properties", {}).get("data", {})):
-        for name, schema in part.get("properties", {}).items():
-            if name in part.get("required", ()):
-                yield name, schema

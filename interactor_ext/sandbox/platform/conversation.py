@@ -53,12 +53,12 @@ async def send_message(call: ApiCall) -> JsonObject:
 
 @handles("list_messages")
 def list_messages(call: ApiCall) -> JsonObject:
-    return list_page(call, "message", parent=call.record("room").id, per_page=50)
+    return list_page(call, parent=call.record("room").id, per_page=50)
 
 
 @handles("stream_room")
 def stream_room(call: ApiCall) -> Subscription | None:
-    return subscribe(call, call.record("room").id)
+    return subscribe(call, call.record().id)
 
 
 @handles("submit_tool_result")

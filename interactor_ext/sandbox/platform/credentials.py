@@ -83,21 +83,21 @@ def get_oauth_status(call: ApiCall) -> JsonObject:
 
 @handles("delete_credential")
 def delete_credential(call: ApiCall) -> None:
-    credential = call.record("credential")
+    credential = call.record()
     call.state.store.remove(credential)
     _publish(call.state, "credential.revoked", credential)
 
 
 @handles("refresh_credential")
 def refresh_credential(call: ApiCall) -> JsonObject:
-    credential = call.record("credential")
+    credential = call.record()
     _refresh(call.state, credential)
     return data(credential.public)
 
 
 @handles("get_credential_token")
 def get_credential_token(call: ApiCall) -> JsonObject:
-    credential = call.record("credential")
+    credential = call.record()
     margin = MARGIN if credential.private["refreshable"] else 0
     if credential.public["status"] != "active" or _left(call.state, credential) <= margin:
         _refresh(call.state, credential)

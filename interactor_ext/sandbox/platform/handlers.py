@@ -31,15 +31,21 @@ class ApiCall:
     origin: str = ""
     last_event_id: str = ""
 
-    def record(self, kind: str) -> Record:
-        """Return the record whose id is in the path. Raises Problem 404."""
-        return self.state.store.get(kind, self.namespace, self.path[self.operation.path_names[0]])
+    @property
+    def kind(self) -> str:
+        """The kind of the records that the operation's tag is about."""
+        return kind_of(self.operation.tag)
+
+    def record(self, kind: str = "") -> Record:
+        """Return the record whose id is in the path, by default of the tag's kind. Raises Problem 404."""
+        return self.state.store.get(kind or self.kind, self.namespace, self.path[self.operation.path_names[0]])
 
 
 Handler = Callable[[ApiCall], Result] | Callable[[ApiCall], Awaitable[Result]]
 
 # Query parameters of lists; any other parameter is a filter.
 NO_FILTERS = frozenset({"page", "per_page", "order", "namespace"})
+TIMES = frozenset({"created_at", "updated_at"})
 HANDLERS: dict[str, Handler] = {}
 
 
@@ -60,18 +66,18 @@ def handler_of(operation: ContractOperation) -> Handler:
     """
     if own := HANDLERS.get(operation.id):
         return own
-    kind, depth = kind_of(operation.tag), operation.path.removeprefix(CORE_PREFIX).count("/")
+    depth = operation.path.removeprefix(CORE_PREFIX).count("/")
     match operation.method, depth if len(operation.path_names) == depth - 1 else None:
         case "GET", 1:
-            return lambda call: list_page(call, kind)
+            return list_page
         case "POST", 1:
-            return lambda call: data(call.state.store.add(kind, call.namespace, _new(call)).public)
+            return lambda call: data(create(call).public)
         case "GET", 2:
-            return lambda call: data(call.record(kind).public)
+            return lambda call: data(call.record().public)
         case "PATCH" | "PUT", 2:
-            return lambda call: _updated(call, call.record(kind))
+            return lambda call: data(update(call).public)
         case "DELETE", 2:
-            return lambda call: call.state.store.remove(call.record(kind))
+            return lambda call: call.state.store.remove(call.record())
     raise Problem(501, f"The sandbox doesn't support the operation {operation.id}")
 
 
@@ -81,21 +87,29 @@ def kind_of(tag: str) -> str:
     return f"{name[:-3]}y" if name.endswith("ies") else name.removesuffix("s")
 
 
-def _new(call: ApiCall) -> JsonObject:
-    """Return a record of the body, with a value for each further field that its schema requires."""
-    public: JsonObject = dict(call.body or {})
+def create(call: ApiCall, defaults: JsonObject | None = None, *, private: JsonObject | None = None) -> Record:
+    """Store the body, and `defaults` of fields that it lacks, as a new record of the operation's tag.
+
+    The record also has the fields that the platform sets, and a value for each further field that its schema requires.
+    """
+    now = call.state.clock.stamp()
+    public: JsonObject = {**(defaults or {}), **(call.body or {})}
     for name, schema in call.operation.shown.items():
         if name == "namespace":
             public[name] = call.namespace
-        elif name != "id" and name not in public:
-            public[name] = call.state.clock.stamp() if schema.get("format") == "date-time" else value_for(schema)
-    return public
+        elif name in TIMES:
+            public[name] = now
+        elif name in call.operation.required - {"id"} - public.keys():
+            public[name] = now if schema.get("format") == "date-time" else value_for(schema)
+    return call.state.store.add(call.kind, call.namespace, public, private=private)
 
 
-def _updated(call: ApiCall, record: Record) -> JsonObject:
+def update(call: ApiCall) -> Record:
+    """Change the fields of the body in the record whose id is in the path."""
+    record = call.record()
     now = {"updated_at": call.state.clock.stamp()} if "updated_at" in call.operation.shown else {}
     call.state.store.change(record, {**(call.body or {}), **now})
-    return data(record.public)
+    return record
 
 
 def subscribe(call: ApiCall, channel_id: str) -> Subscription | None:
@@ -112,12 +126,12 @@ def data(value: Any) -> JsonObject:
     return {"data": value}
 
 
-def list_page(call: ApiCall, kind: str, *, parent: str = "", per_page: int = 20) -> JsonObject:
-    """Return one page of the records that match each filter, a query parameter named after one of their fields.
+def list_page(call: ApiCall, *, parent: str = "", per_page: int = 20) -> JsonObject:
+    """Return one page of the tag's records that match each filter, a query parameter named after one of their fields.
 
     Oldest first unless `order=desc`, with the canonical meta. `per_page` is the default page size.
     """
-    records = list(call.state.store.all(kind, call.namespace, parent=parent))
+    records = list(call.state.store.all(call.kind, call.namespace, parent=parent))
     if wanted := {name: value for name, value in call.query.items() if name not in NO_FILTERS}:
         records = [record for record in records if wanted.items() <= record.public.items()]
     if call.query.get("order") == "desc":

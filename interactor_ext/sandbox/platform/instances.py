@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from interactor_ext.sandbox.platform import engine
-from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles, referenced, subscribe
+from interactor_ext.sandbox.platform.handlers import ApiCall, create, data, handles, referenced, subscribe
 from interactor_ext.sandbox.platform.state import FINISHED, State
 from interactor_ext.sandbox.platform.streams import Subscription
 from interactor_ext.sandbox.problems import Problem, conflict
@@ -18,21 +18,12 @@ from interactor_ext.sandbox.storage.records import JsonObject, Record
 @handles("start_workflow_instance")
 def start_workflow_instance(call: ApiCall) -> JsonObject:
     workflow = referenced(call, "workflow", "workflow_id", call.body["workflow_id"])
-    now = call.state.clock.stamp()
-    public = {
-        "workflow_id": workflow.id,
-        "namespace": call.namespace,
-        "current_state": workflow.public["initial_state"],
-        "context": call.body.get("context", {}),
-        "status": "running",
-        "created_at": now,
-        "updated_at": now,
-    }
-    engine.checked_context({}, public["context"], "context")
+    context = engine.checked_context({}, call.body.get("context", {}), "context")
     states = {state["name"]: state for state in workflow.public["states"]}
-    private = {"states": states, "given": public["context"]}
-    instance = call.state.store.add("workflow instance", call.namespace, public, private=private)
-    call.state.store.add("thread", call.namespace, {"instance_id": instance.id, "created_at": now}, parent=instance.id)
+    initial = {"current_state": workflow.public["initial_state"], "context": {}, "status": "running"}
+    instance = create(call, initial, private={"states": states, "given": context})
+    thread = {"instance_id": instance.id, "created_at": instance.public["created_at"]}
+    call.state.store.add("thread", call.namespace, thread, parent=instance.id)
     engine.run_step(call.state, instance, engine.Step.start)
     return data(instance.public)
 
@@ -54,19 +45,19 @@ def cancel_workflow_instance(call: ApiCall) -> None:
 
 @handles("stream_workflow_instance")
 def stream_workflow_instance(call: ApiCall) -> Subscription | None:
-    return subscribe(call, _instance(call).id)
+    return subscribe(call, call.record().id)
 
 
 @handles("get_workflow_thread")
 def get_workflow_thread(call: ApiCall) -> JsonObject:
-    thread = _thread(call, _instance(call))
+    thread = _thread(call, call.record())
     messages = [record.public for record in call.state.store.all("thread message", call.namespace, parent=thread.id)]
     return data({**thread.public, "messages": messages})
 
 
 @handles("send_workflow_thread_message")
 def send_workflow_thread_message(call: ApiCall) -> JsonObject:
-    instance = _instance(call)
+    instance = call.record()
     status, state = instance.public["status"], instance.public["current_state"]
     if status in FINISHED:
         raise conflict(f"The instance is {status}; its conversation is over.")
@@ -85,12 +76,8 @@ def fail(state: State, instance_id: str, error: str) -> Record:
     return instance
 
 
-def _instance(call: ApiCall) -> Record:
-    return call.record("workflow instance")
-
-
 def _run_step(call: ApiCall, act: Callable[[engine.Step], None]) -> JsonObject:
-    instance = _instance(call)
+    instance = call.record()
     engine.run_step(call.state, instance, act)
     return data(instance.public)
 

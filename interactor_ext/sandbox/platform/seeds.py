@@ -24,7 +24,7 @@ from interactor_ext.sandbox.platform import credentials, scripts
 from interactor_ext.sandbox.platform.accounts import OAuthClient
 from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.conversation import add_message
-from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
+from interactor_ext.sandbox.platform.handlers import ApiCall, handler_of, kind_of
 from interactor_ext.sandbox.platform.schemas import compiled, parts_of
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.platform.validation import problems_of
@@ -150,7 +150,7 @@ class Seeds:
         else:
             messages = body.pop("messages", ()) if group == "rooms" else ()
             operation = self._contract.operations[CREATORS[group]]
-            result: Any = HANDLERS[operation.id](ApiCall(state, operation, namespace, operation.read_body(body)))
+            result: Any = handler_of(operation)(ApiCall(state, operation, namespace, operation.read_body(body)))
             for message in messages:
                 room = state.store.get("room", namespace, result["data"]["id"])
                 add_message(state, room, message["role"], message["content"])
@@ -160,7 +160,7 @@ def export_seed(state: State, contract: Contract) -> Seed:
     """Return a state's seed: see `Sandbox.export`."""
     seed: dict[str, dict[str, list[JsonObject]]] = {}
     for group in GROUPS:
-        kind = group.removesuffix("s").replace("_", " ") if group != "replies" else "reply"
+        kind = kind_of(group)
         for record in state.store.everything(kind):
             if item := _exported(state, contract, group, record):
                 namespace = (record.public["namespace"] or "") if kind == "reply" else record.namespace

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import secrets
 
-from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles
+from interactor_ext.sandbox.platform.handlers import ApiCall, create, data, handles, update
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
 
 @handles("create_webhook")
 def create_webhook(call: ApiCall) -> JsonObject:
-    secret = call.body.get("secret") or _new_secret()
-    public = {
-        "url": call.body["url"],
-        "events": call.body["events"],
-        "active": call.body.get("active", True),
-        "created_at": call.state.clock.stamp(),
-    }
-    return _with_secret(call.state.store.add("webhook", call.namespace, public, private={"secret": secret}))
+    secret = call.body.pop("secret", "") or _new_secret()
+    return _with_secret(create(call, {"active": True}, private={"secret": secret}))
 
 
 @handles("update_webhook")
 def update_webhook(call: ApiCall) -> JsonObject:
-    webhook = call.record("webhook")
-    call.state.store.change(webhook, call.body)
+    webhook = update(call)
     if not webhook.public["active"]:
         call.state.outbox.cancel(webhook)
     return data(webhook.public)
@@ -31,14 +24,14 @@ def update_webhook(call: ApiCall) -> JsonObject:
 
 @handles("delete_webhook")
 def delete_webhook(call: ApiCall) -> None:
-    webhook = call.record("webhook")
+    webhook = call.record()
     call.state.store.remove(webhook)
     call.state.outbox.cancel(webhook)
 
 
 @handles("rotate_webhook_secret")
 def rotate_webhook_secret(call: ApiCall) -> JsonObject:
-    webhook = call.record("webhook")
+    webhook = call.record()
     call.state.store.change(webhook, private={"secret": _new_secret()})
     return _with_secret(webhook)
 

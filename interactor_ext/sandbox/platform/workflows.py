@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from interactor_ext.sandbox.platform.expressions import ExpressionError, compile_expression
-from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles
+from interactor_ext.sandbox.platform.handlers import ApiCall, create, data, handles
 from interactor_ext.sandbox.problems import Detail, invalid
 from interactor_ext.sandbox.storage.records import JsonObject
 
@@ -15,15 +15,7 @@ def create_workflow(call: ApiCall) -> JsonObject:
     """State names must be unique, transitions must lead to existing states, and conditions must parse."""
     if wrong := list(definition_errors(call.body)):
         raise invalid(*wrong)
-    now = call.state.clock.stamp()
-    public = {"description": "", **call.body, "created_at": now, "updated_at": now}
-    return data(call.state.store.add("workflow", call.namespace, public).public)
-
-
-@handles("delete_workflow")
-def delete_workflow(call: ApiCall) -> None:
-    """Delete a workflow. Running instances keep the definition they were started with."""
-    call.state.store.remove(call.record("workflow"))
+    return data(create(call, {"description": ""}).public)
 
 
 def definition_errors(workflow: JsonObject) -> Iterator[Detail]:
