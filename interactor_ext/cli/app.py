@@ -11,7 +11,7 @@ import typer
 import typer.main
 
 from interactor_ext._interactor import __version__
-from interactor_ext.cli.groups import Group
+from interactor_ext.cli.groups import group
 from interactor_ext.cli.mistaken import with_advice
 from interactor_ext.cli.output import complain, write
 from interactor_ext.cli.sandbox import needs_sandbox, sandbox
@@ -21,13 +21,10 @@ from interactor_ext.cli.settings import load_env_file
 @cache  # Building them takes 30 ms, and tests run hundreds of command lines in one process.
 def command_line(*, sandbox_alone: bool = False) -> Callable[..., object]:
     """Return all commands, or only `sandbox`, which starts in half the time without the others' imports."""
-    app = typer.Typer(
+    app = group(
+        "The Interactor platform from a terminal. Settings come from the INTERACTOR_... variables.",
         name="interactor",
-        cls=Group,
-        help="The Interactor platform from a terminal. Settings come from the INTERACTOR_... variables.",
-        no_args_is_help=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)

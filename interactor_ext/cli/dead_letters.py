@@ -9,7 +9,7 @@ import typer
 
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.redaction import clean_text
-from interactor_ext.cli.groups import Group
+from interactor_ext.cli.groups import group
 from interactor_ext.cli.output import confirmed, write, write_json
 from interactor_ext.cli.settings import AsJson
 from interactor_ext.webhooks.worker._dead_letters import chosen, how_many, letters_of, summary
@@ -17,12 +17,7 @@ from interactor_ext.webhooks.worker._dead_letters import chosen, how_many, lette
 if TYPE_CHECKING:
     from interactor_ext.webhooks import WebhookWorker
 
-dead: typer.Typer = typer.Typer(
-    cls=Group,
-    help="List, show, replay and drop events whose handlers failed for good.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+dead: typer.Typer = group("List, show, replay and drop events whose handlers failed for good.")
 
 Router = Annotated[
     str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
 
 # Of a description; click cuts it at the width of the terminal.
@@ -19,3 +20,8 @@ class Group(TyperGroup):
         rows = [(name, each.get_short_help_str(_MAX_LENGTH)) for name, each in commands.items() if each]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def group(description: str, **options: Any) -> typer.Typer:
+    """Return a group of commands, which shows its help without arguments."""
+    return typer.Typer(cls=Group, help=description, no_args_is_help=True, rich_markup_mode=None, **options)

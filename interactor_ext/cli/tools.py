@@ -12,7 +12,7 @@ import typer
 
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.redaction import clean_text
-from interactor_ext.cli.groups import Group
+from interactor_ext.cli.groups import group
 from interactor_ext.cli.output import confirmed, masked, write, write_json
 from interactor_ext.cli.settings import AsJson, Insecure, Namespace, settings
 
@@ -20,12 +20,7 @@ if TYPE_CHECKING:
     from interactor_ext import InteractorClient, ToolSet
     from interactor_ext.tools import WaitingCall
 
-tools: typer.Typer = typer.Typer(
-    cls=Group,
-    help="Approve or reject tool calls that need approval.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+tools: typer.Typer = group("Approve or reject tool calls that need approval.")
 
 Tools = Annotated[str, typer.Argument(metavar="module:name", help="Module and name of the ToolSet.")]
 Room = Annotated[str, typer.Argument(help="Id of the room.")]

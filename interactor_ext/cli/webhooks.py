@@ -22,18 +22,13 @@ from interactor_ext.cli.deliveries import (
     show_event,
     type_of,
 )
-from interactor_ext.cli.groups import Group
+from interactor_ext.cli.groups import group
 from interactor_ext.cli.listen import listen
 from interactor_ext.cli.output import write
 from interactor_ext.cli.trigger import trigger
 from interactor_ext.webhooks import WebhookVerifier, schema_statements, sign
 
-webhooks: typer.Typer = typer.Typer(
-    cls=Group,
-    help="Receive, trigger, sign, verify and replay webhook deliveries.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+webhooks: typer.Typer = group("Receive, trigger, sign, verify and replay webhook deliveries.")
 webhooks.command()(listen)
 webhooks.command()(trigger)
 webhooks.add_typer(dead, name="dead")

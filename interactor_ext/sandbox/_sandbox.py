@@ -19,15 +19,15 @@ from interactor_client.advised import Advised
 from interactor_ext._engine.waiting import NoContextManager
 from interactor_ext._interactor import models
 from interactor_ext.sandbox.app import build_app
-from interactor_ext.sandbox.clock import Clock
+from interactor_ext.sandbox.clock import Clock, unix_seconds
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.http.cors import origin_name
 from interactor_ext.sandbox.http.dialects import Dialect, dialects
 from interactor_ext.sandbox.http.guard import host_name
 from interactor_ext.sandbox.http.server import Server, listen, origin, serving, terminating
 from interactor_ext.sandbox.platform import credentials, instances
-from interactor_ext.sandbox.platform.accounts import OAuthClient
 from interactor_ext.sandbox.platform.contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
+from interactor_ext.sandbox.platform.deprecations import LINK, Deprecated
 from interactor_ext.sandbox.platform.faults import FAILURE, Faults
 from interactor_ext.sandbox.platform.providers import Provider
 from interactor_ext.sandbox.platform.scripts import Replies
@@ -319,7 +319,9 @@ class Sandbox(Advised, calls=True):
         """
         if operation not in load_contract().operations:
             raise ValueError(f"operation {operation!r} isn't in the contract")
-        self._state.deprecations.add(operation, at, sunset, link)
+        since = self.clock.now() if at is None else unix_seconds("at", at)
+        until = None if sunset is None else unix_seconds("sunset", sunset)
+        self._state.deprecations[operation] = Deprecated(operation, since, until, link or LINK)
 
     def close(self) -> None:
         """Close the data file, like the end of `run` and `serve`; only needed after serving `.app` yourself."""
@@ -340,9 +342,7 @@ class Sandbox(Advised, calls=True):
         """
         if isinstance(namespaces, str):
             raise ValueError("namespaces must be a list of names, not a single name")
-        allowed = None if namespaces is None else frozenset(namespaces)
-        client = OAuthClient(client_id, client_secret, frozenset(scopes), allowed)
-        self._on_loop(lambda: self._accounts.register(client))
+        self._on_loop(lambda: self._accounts.register(client_id, client_secret, scopes, namespaces))
 
     def add_credential(
         self,

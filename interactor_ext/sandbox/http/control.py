@@ -99,7 +99,7 @@ class Control:
         lists: dict[str, Callable[[], Iterable[JsonObject]]] = {
             "faults": lambda: map(Fault.to_json, state.faults.snapshot()),
             "replies": lambda: (reply.public for reply in scripts.all_replies(state.store)),
-            "deprecations": lambda: map(asdict, state.deprecations.snapshot()),
+            "deprecations": lambda: map(asdict, list(state.deprecations.values())),
             "requests": lambda: map(_request_json, state.requests),
             "deliveries": lambda: map(_delivery_json, state.outbox.journal),
             "events": lambda: state.events,
@@ -117,7 +117,7 @@ class Control:
             ("POST", "clock", self._set_clock),
             ("GET", "delivery", self._options),
             ("PATCH", "delivery", self._set_options),
-            ("DELETE", "deprecations", partial(_call, state.deprecations.clear)),
+            ("DELETE", "deprecations", partial(_call, lambda: state.deprecations.clear())),
             ("POST", "events", self._publish),
             ("POST", "act", self._act),
             ("GET", "streams", lambda request, _: JSONResponse({"open": state.streams.open})),

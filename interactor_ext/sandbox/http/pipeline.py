@@ -152,7 +152,8 @@ class Platform:
         exchange.query = dict(connection.query_params)
         exchange.namespace = operation.namespace(exchange.headers, exchange.query)
         await self._apply_fault(exchange, operation)
-        self._state.deprecations.check(operation.id)
+        if deprecated := self._state.deprecations.get(operation.id):
+            deprecated.check(self._state.clock.now())
         if not operation.open:
             self._authorize(exchange, operation)
         given = self._body(exchange, operation)
@@ -246,7 +247,7 @@ class Platform:
         # Other servers send their own Date.
         if is_cuttable(exchange.scope):
             headers.append((b"date", http_date(self._state.clock.now() + skew)))
-        if exchange.operation and (deprecated := self._state.deprecations.of(exchange.operation.id)):
+        if exchange.operation and (deprecated := self._state.deprecations.get(exchange.operation.id)):
             is_date = "deprecation_true" not in self._state.settings.dialect
             headers.extend(deprecated.headers(is_date=is_date))
         return headers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.platform import signing
 from interactor_ext.sandbox.problems import Problem, invalid, unauthorized
 from interactor_ext.sandbox.storage.persistence import Persistence
-from interactor_ext.sandbox.storage.records import Record, Store, new_id
+from interactor_ext.sandbox.storage.records import Store, new_id
 from interactor_ext.sandbox.storage.strict_json import compact
 
 
@@ -22,8 +23,8 @@ class OAuthClient:
 
     id: str
     secret: str = field(repr=False)
-    scopes: frozenset[str]
-    namespaces: frozenset[str] | None = None
+    scopes: list[str]
+    namespaces: list[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,12 @@ class Grant:
     """The client, scopes and expiry of an access token, and the URL that it gives access to."""
 
     client_id: str
-    scopes: frozenset[str]
+    scopes: list[str]
     expires_at: float
     audience: str
 
     def allows(self, needed: frozenset[str]) -> bool:
-        return "admin" in self.scopes or needed <= self.scopes
+        return "admin" in self.scopes or needed.issubset(self.scopes)
 
     def opens(self, path: str) -> bool:
         """Whether a path equals the audience's or is below it; `*` in the audience matches any one segment."""
@@ -63,29 +64,30 @@ class Accounts:
 
     def restore(self) -> None:
         """Load the clients, the tokens and the signing key from the persistence."""
-        self._clients = {each.id: each for each in map(_client, self._store.everything("client"))}
+        stored = (OAuthClient(**record.private) for record in self._store.everything("client"))
+        self._clients = {client.id: client for client in stored}
         if self._first is not None:
             self._clients[self._first.id] = self._first
         if pem := self._persistence.value("signing_key"):
             self._key = signing.key_from_pem(pem)
         if tokens := self._persistence.value("tokens"):
-            self._grants = {
-                token: Grant(**{**kept, "scopes": frozenset(kept["scopes"])})
-                for token, kept in json.loads(tokens).items()
-            }
+            self._grants = {token: Grant(**kept) for token, kept in json.loads(tokens).items()}
 
-    def register(self, client: OAuthClient) -> None:
-        if unknown := client.scopes - self._known_scopes:
-            raise ValueError(f"unknown scopes: {', '.join(sorted(unknown))}")
+    def register(
+        self, client_id: str, client_secret: str, scopes: Iterable[str], namespaces: Iterable[str] | None
+    ) -> None:
+        """Add a client, or replace the one with this id. Raises ValueError for an unknown scope."""
+        allowed = None if namespaces is None else sorted(set(namespaces))
+        client = OAuthClient(client_id, client_secret, sorted(set(scopes)), allowed)
+        if unknown := [each for each in client.scopes if each not in self._known_scopes]:
+            raise ValueError(f"unknown scopes: {', '.join(unknown)}")
         self._first = self._first or client
         self._clients[client.id] = client
         if client.id == self._first.id:
             return
         for record in [each for each in self._store.everything("client") if each.private["id"] == client.id]:
             self._store.remove(record)
-        namespaces = None if client.namespaces is None else sorted(client.namespaces)
-        kept = {**asdict(client), "scopes": sorted(client.scopes), "namespaces": namespaces}
-        self._store.add("client", "", {}, private=kept)
+        self._store.add("client", "", {}, private=asdict(client))
 
     @property
     def first_secret(self) -> str:
@@ -115,12 +117,13 @@ class Accounts:
 
     def issue(self, client: OAuthClient, scope: str | None, *, issuer: str, audience: str) -> dict[str, Any]:
         """Issue a token for the requested scopes, or for all that the client may have."""
-        scopes = frozenset((scope or "").split()) or client.scopes
-        if unknown := scopes - self._known_scopes:
-            raise invalid(("scope", f"unknown scope {', '.join(sorted(unknown))[:200]}"))
-        if "admin" not in client.scopes and (denied := scopes - client.scopes):
-            raise Problem(403, f"This client isn't allowed the scope {', '.join(sorted(denied))}.")
-        now, granted = self._clock.now(), " ".join(sorted(scopes))
+        scopes = sorted(set((scope or "").split())) or client.scopes
+        if unknown := [each for each in scopes if each not in self._known_scopes]:
+            raise invalid(("scope", f"unknown scope {', '.join(unknown)[:200]}"))
+        denied = [each for each in scopes if each not in client.scopes]
+        if denied and "admin" not in client.scopes:
+            raise Problem(403, f"This client isn't allowed the scope {', '.join(denied)}.")
+        now, granted = self._clock.now(), " ".join(scopes)
         claims: dict[str, Any] = {
             "iss": issuer,
             "aud": audience,
@@ -184,11 +187,5 @@ class Accounts:
 
     def _keep_tokens(self) -> None:
         if self._persistence.is_durable:
-            kept = {token: {**asdict(grant), "scopes": sorted(grant.scopes)} for token, grant in self._grants.items()}
+            kept = {token: asdict(grant) for token, grant in self._grants.items()}
             self._persistence.set_value("tokens", compact(kept))
-
-
-def _client(record: Record) -> OAuthClient:
-    kept = record.private
-    namespaces = None if kept["namespaces"] is None else frozenset(kept["namespaces"])
-    return OAuthClient(kept["id"], kept["secret"], frozenset(kept["scopes"]), namespaces)

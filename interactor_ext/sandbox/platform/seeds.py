@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from interactor_ext.sandbox.platform import credentials, scripts
-from interactor_ext.sandbox.platform.accounts import OAuthClient
 from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.conversation import add_message
 from interactor_ext.sandbox.platform.handlers import ApiCall, handler_of, kind_of
@@ -133,14 +132,7 @@ class Seeds:
         if record_id := body.pop("id", ""):
             state.store.set_next_id(record_id)
         if group == "clients":
-            namespaces = body.get("namespaces", [namespace])
-            client = OAuthClient(
-                id=body["client_id"],
-                secret=body["client_secret"],
-                scopes=frozenset(body.get("scopes", ["admin"])),
-                namespaces=None if namespaces is None else frozenset(namespaces),
-            )
-            state.accounts.register(client)
+            state.accounts.register(**{"scopes": ["admin"], "namespaces": [namespace], **body})
         elif group == "credentials":
             credentials.connect(state, namespace, **body)
         elif group == "replies":

@@ -23,7 +23,7 @@ from interactor_ext.sandbox.delivery.outbox import Outbox
 from interactor_ext.sandbox.platform import timed
 from interactor_ext.sandbox.platform.accounts import Accounts
 from interactor_ext.sandbox.platform.contract import Contract
-from interactor_ext.sandbox.platform.deprecations import Deprecations
+from interactor_ext.sandbox.platform.deprecations import Deprecated
 from interactor_ext.sandbox.platform.faults import Faults
 from interactor_ext.sandbox.platform.idempotency import IdempotencyKeys
 from interactor_ext.sandbox.platform.limits import Limits
@@ -79,7 +79,8 @@ class State:
         self.persistence = persistence
         self.load_seed: Callable[[State], None] = lambda _: None
         persistence.on_loss = self._reload
-        self.deprecations: Deprecations = Deprecations(clock)
+        # By operationId.
+        self.deprecations: dict[str, Deprecated] = {}
         self.timetable: Timetable = Timetable(clock, on_move=self._keep_clock)
         self.store: Store = Store(persistence, self.timetable)
         self.accounts: Accounts = Accounts(clock, contract.scopes, settings.token_lifetime, self.store, persistence)
