@@ -88,7 +88,7 @@ Act = Callable[[Request, Any], Response | Awaitable[Response]]
 class Control:
     """The control endpoints of a state; `methods` is its Sandbox."""
 
-    def __init__(self, contract: Contract, state: State, on_loop: Callable[[], None], methods: object) -> None:
+    def __init__(self, contract: Contract, state: State, on_loop: Callable[[], None], methods: Any) -> None:
         self._contract = contract
         self._state = state
         self._on_loop = on_loop
@@ -109,10 +109,10 @@ class Control:
             *(("GET", name, partial(_listing, name, items)) for name, items in lists.items()),
             ("POST", "faults", self._add_fault),
             ("DELETE", "faults", partial(_call, state.faults.clear)),
-            ("DELETE", "faults/{id:int}", self._remove_fault),
+            ("DELETE", "faults/{id:int}", partial(_remove, "active fault", state.faults.remove)),
             ("POST", "replies", self._add_reply),
-            ("DELETE", "replies", partial(_call, partial(scripts.clear_replies, state.store))),
-            ("DELETE", "replies/{id}", self._remove_reply),
+            ("DELETE", "replies", partial(_call, self._methods.replies.clear)),
+            ("DELETE", "replies/{id}", partial(_remove, "reply", self._methods.replies.remove)),
             ("GET", "clock", self._time),
             ("POST", "clock", self._set_clock),
             ("GET", "delivery", self._options),
@@ -145,20 +145,10 @@ class Control:
     def _add_fault(self, request: Request, body: Any) -> Response:
         return JSONResponse(_invoke(self._state.faults.add, body).to_json(), 201)
 
-    def _remove_fault(self, request: Request, body: Any) -> Response:
-        if not self._state.faults.remove(request.path_params["id"]):
-            raise Problem(404, "There is no such active fault.")
-        return Response(status_code=204)
-
     def _add_reply(self, request: Request, body: Any) -> Response:
         if wrong := scripts.flaws(body):
             raise invalid(*wrong)
         return JSONResponse(scripts.add_reply(self._state.store, body).public, 201)
-
-    def _remove_reply(self, request: Request, body: Any) -> Response:
-        if not scripts.remove_reply(self._state.store, request.path_params["id"]):
-            raise Problem(404, "There is no such reply.")
-        return Response(status_code=204)
 
     def _time(self, request: Request, body: Any) -> Response:
         clock = self._state.clock
@@ -223,6 +213,12 @@ def _waiting(wait: Callable[[], Awaitable[None]]) -> Act:
         return Response(status_code=204)
 
     return endpoint
+
+
+def _remove(what: str, remove: Callable[[Any], bool], request: Request, body: Any) -> Response:
+    if not remove(request.path_params["id"]):
+        raise Problem(404, f"There is no such {what}.")
+    return Response(status_code=204)
 
 
 def _call(method: Callable[..., Any], request: Request, body: Any) -> Response:

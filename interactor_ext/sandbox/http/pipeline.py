@@ -173,7 +173,8 @@ class Platform:
             last_event_id=exchange.headers.get("last-event-id", ""),
         )
         if key := headers.get("Idempotency-Key"):
-            return await self._handle_idempotent(exchange, call, key)
+            user = (call.client_id, call.namespace, key)
+            return await self._state.idempotency.once(user, _fingerprint(call), lambda: self._handle(exchange, call))
         return await self._handle(exchange, call)
 
     async def _apply_fault(self, exchange: Exchange, operation: ContractOperation) -> None:
@@ -217,10 +218,6 @@ class Platform:
         exchange.allowance, problem = limits.spend(operation.tier, exchange.client_id, exchange.namespace)
         if problem is not None:
             raise problem
-
-    async def _handle_idempotent(self, exchange: Exchange, call: ApiCall, key: str) -> ApiResponse | Subscription:
-        scope = (call.client_id, call.namespace, key)
-        return await self._state.idempotency.once(scope, _fingerprint(call), lambda: self._handle(exchange, call))
 
     async def _handle(self, exchange: Exchange, call: ApiCall) -> ApiResponse | Subscription:
         """Run the handler, unless a fault applies. Returns the response, or the Subscription of a stream."""

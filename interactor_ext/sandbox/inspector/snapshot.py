@@ -15,7 +15,6 @@ import attrs
 from interactor_ext.sandbox.delivery.deliveries import Delivery
 from interactor_ext.sandbox.platform.credentials import is_pending
 from interactor_ext.sandbox.platform.engine import PLAIN_PRESENTATION
-from interactor_ext.sandbox.platform.faults import Fault
 from interactor_ext.sandbox.platform.scripts import all_replies
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.storage.journal import (
@@ -104,8 +103,8 @@ def snapshot(state: State, wanted: Wanted) -> JsonObject:
         **{name: [_shown(each, "config") for each in _newest(state, kind, wanted)] for name, kind in PLAIN.items()},
         "deliveries": [_delivery(each) for each in wanted.window(listed)],
         "requests": [summary(each) for each in wanted.window(requests)],
-        "faults": [_fault(each) for each in faults[:NEWEST]],
-        "schedule": [{name: _clipped(value) for name, value in each.items()} for each in state.schedule[:PLACES]],
+        "faults": [_all_clipped(each.to_json()) for each in faults[:NEWEST]],
+        "schedule": [_all_clipped(each) for each in state.schedule[:PLACES]],
         "replies": [_shown(each, namespace=_clipped(each.public["namespace"])) for each in replies[:NEWEST]],
         "counts": {
             **{name: {"all": state.store.count(kind, namespace)} for name, kind in COUNTED.items()},
@@ -149,8 +148,12 @@ def _namespaces(state: State) -> set[str]:
 
 
 def _shown(record: Record, *left_out: str, **more: Any) -> JsonObject:
-    public = {name: _clipped(value, name) for name, value in record.public.items() if name not in left_out}
-    return {**public, "namespace": record.namespace, **more}
+    public = {name: value for name, value in record.public.items() if name not in left_out}
+    return {**_all_clipped(public), "namespace": record.namespace, **more}
+
+
+def _all_clipped(fields: JsonObject) -> JsonObject:
+    return {name: _clipped(value, name) for name, value in fields.items()}
 
 
 def _clipped(value: Any, name: str = "") -> Any:
@@ -174,7 +177,7 @@ def _open_room(state: State, room: Record | None) -> JsonObject | None:
     if room is None:
         return None
     messages = state.store.newest("message", room.namespace, NEWEST, parent=room.id)
-    shown = [{name: _clipped(value, name) for name, value in each.public.items()} for each in reversed(messages)]
+    shown = [_all_clipped(each.public) for each in reversed(messages)]
     metadata = _clipped(room.public["metadata"])
     count = state.store.count("message", room.namespace, parent=room.id)
     return {**_room(state, room), "metadata": metadata, "messages": shown, "message_count": count}
@@ -231,10 +234,6 @@ def _flow(flow: Record) -> JsonObject:
 def _tool_call(call: Record) -> JsonObject:
     facts = {"id": call.id, "namespace": call.namespace, "room_id": call.parent, "tool": call.private["name"]}
     return {**facts, "arguments": _clipped(call.public["arguments"])}
-
-
-def _fault(fault: Fault) -> JsonObject:
-    return {name: _clipped(value) for name, value in fault.to_json().items()}
 
 
 def _delivery(delivery: Delivery) -> JsonObject:

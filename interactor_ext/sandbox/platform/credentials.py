@@ -37,7 +37,8 @@ def initiate_oauth(call: ApiCall) -> JsonObject:
         private={
             "state": state,
             "code": "",
-            "provider": body.get("provider") or provider_of(service_id),
+            "provider": body.get("provider")
+            or service_id.removeprefix("svc_").split("_")[0],  # google of svc_google_calendar
             "service_id": service_id,
             "scopes": body.get("scopes", []),
             "redirect_uri": body["redirect_uri"],
@@ -200,11 +201,6 @@ def pending_flow(state: State, flow_id: str) -> Record:
 
 def is_pending(state: State, flow: Record) -> bool:
     return _status(state, flow) == "pending"
-
-
-def provider_of(service_id: str) -> str:
-    """Return the provider behind a service: `google` for `svc_google_calendar`."""
-    return service_id.removeprefix("svc_").split("_")[0]
 
 
 def _left(state: State, credential: Record) -> float:

@@ -120,11 +120,18 @@ class Replies(Advised, calls=True):
 
     def remove(self, reply_id: str) -> bool:
         """Remove one reply by its `id`; returns whether it was still there."""
-        return self._on_loop(lambda: remove_reply(self._store, reply_id))
+
+        def remove() -> bool:
+            record = self._store.find("reply", "", reply_id)
+            if record is not None:
+                self._store.remove(record)
+            return record is not None
+
+        return self._on_loop(remove)
 
     def clear(self) -> None:
         """Remove all replies, including the seed's."""
-        self._on_loop(lambda: clear_replies(self._store))
+        self._on_loop(lambda: self._store.remove_all("reply", "", parent=""))
 
     def snapshot(self) -> list[ScriptedReply]:
         """The current replies; iterating returns the same."""
@@ -171,17 +178,6 @@ def add_reply(store: Store, fields: JsonObject) -> Record:
 
 def all_replies(store: Store) -> list[Record]:
     return list(store.all("reply", ""))
-
-
-def remove_reply(store: Store, reply_id: str) -> bool:
-    record = store.find("reply", "", reply_id)
-    if record is not None:
-        store.remove(record)
-    return record is not None
-
-
-def clear_replies(store: Store) -> None:
-    store.remove_all("reply", "", parent="")
 
 
 def find_reply(store: Store, room: Record, assistant: Record, content: str) -> Record | None:

@@ -179,7 +179,7 @@ class State:
         # Due actions may just have run, before a write to a full disk failed.
         self.timetable.pause(RESTORE_DELAY)
         # Event ids of earlier runs aren't reused: subscribers would mistake new events for repetitions.
-        self.streams.count_from(self.persistence.earlier_runs * IDS_OF_A_RUN + 1)
+        self.streams.first_id = self.persistence.earlier_runs * IDS_OF_A_RUN + 1
         for instance in self.store.everything("workflow instance"):
             if instance.public["status"] in FINISHED:
                 self.streams.finish(instance.id)

@@ -105,7 +105,8 @@ class Streams:
 
     def __init__(self, *, keep: int) -> None:
         self._keep = keep
-        self._first_id = 1
+        # The first id of channels that are created from now on.
+        self.first_id: int = 1
         self._channels: dict[str, Channel] = {}
         # Last ids of removed channels: subscribers would mistake an event with a known id for a repetition.
         self._last_ids: dict[str, int] = {}
@@ -114,10 +115,6 @@ class Streams:
     def open(self) -> int:
         """How many subscribers are connected."""
         return sum(len(channel.subscribers) for channel in self._channels.values())
-
-    def count_from(self, first_id: int) -> None:
-        """Set the first id of channels created from now on."""
-        self._first_id = first_id
 
     def emit(self, channel_id: str, event: dict[str, Any]) -> None:
         self._channel(channel_id).append(compact(event))
@@ -154,6 +151,6 @@ class Streams:
 
     def _channel(self, channel_id: str) -> Channel:
         if channel_id not in self._channels:
-            first_id = max(self._first_id, self._last_ids.pop(channel_id, 0) + 1)
+            first_id = max(self.first_id, self._last_ids.pop(channel_id, 0) + 1)
             self._channels[channel_id] = Channel(self._keep, first_id)
         return self._channels[channel_id]

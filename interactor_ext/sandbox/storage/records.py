@@ -120,8 +120,7 @@ class Store:
 
     def search(self, kind: str, record_id: str) -> Record | None:
         """Return the record, whatever its namespace. Requests without a namespace use this."""
-        tables = (table for (each, _, _), table in self._tables.items() if each == kind)
-        return next((table[record_id] for table in tables if record_id in table), None)
+        return next((table[record_id] for table in self._tables_of(kind) if record_id in table), None)
 
     def all(self, kind: str, namespace: str, *, parent: str = "") -> Iterator[Record]:
         return iter(self._tables.get((kind, namespace, parent), {}).values())
@@ -149,26 +148,17 @@ class Store:
 
     def everything(self, kind: str) -> Iterator[Record]:
         """Return the records of a kind in all namespaces."""
-        for (each, _, _), table in self._tables.items():
-            if each == kind:
-                yield from table.values()
+        for table in self._tables_of(kind):
+            yield from table.values()
 
     def newest(self, kind: str, namespace: str | None, count: int, *, parent: str = "") -> list[Record]:
         """Return the newest `count` records of a namespace, or with None of each namespace, newest first."""
-        tables = (
-            table
-            for (each, space, above), table in self._tables.items()
-            if each == kind and above == parent and (namespace is None or space == namespace)
-        )
+        tables = self._tables_of(kind, namespace, parent)
         return [record for table in tables for record in islice(reversed(table.values()), count)]
 
     def count(self, kind: str, namespace: str | None, *, parent: str = "") -> int:
         """Return how many records a namespace has, or with None all namespaces together."""
-        return sum(
-            len(table)
-            for (each, space, above), table in self._tables.items()
-            if each == kind and above == parent and namespace in {None, space}
-        )
+        return sum(map(len, self._tables_of(kind, namespace, parent)))
 
     def is_empty(self) -> bool:
         """Whether there is nothing that the API shows."""
@@ -178,6 +168,14 @@ class Store:
         """Remove all records from memory; the caller clears the persistence."""
         self._tables.clear()
         self._next_id = ""
+
+    def _tables_of(
+        self, kind: str, namespace: str | None = None, parent: str | None = None
+    ) -> Iterator[dict[str, Record]]:
+        """Yield the tables of a kind; None is any namespace or parent."""
+        for (each, space, above), table in self._tables.items():
+            if each == kind and namespace in {None, space} and parent in {None, above}:
+                yield table
 
     def _insert(self, record: Record) -> None:
         self._tables.setdefault((record.kind, record.namespace, record.parent), {})[record.id] = record
