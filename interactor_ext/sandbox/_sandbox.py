@@ -376,7 +376,7 @@ class Sandbox(Advised, calls=True):
 
     def provider(self, name: str) -> Provider:
         """The API of a provider, such as "google", on this sandbox: see providers.py. `reset` forgets its responses."""
-        made = Provider(name, self._state, self._url)
+        made = Provider(name, self._state.store, self._state.timed, lambda: self._url())
         return self._on_loop(lambda: self._state.providers.setdefault(name, made))
 
     def expire_credential(self, credential_id: str) -> JsonObject:

@@ -8,7 +8,6 @@ A data source that was synced at least once has more fields: `sync_status` (`syn
 
 from __future__ import annotations
 
-from interactor_ext.sandbox.platform import timed
 from interactor_ext.sandbox.platform.handlers import ApiCall, create, data, handles, list_page, referenced, update
 from interactor_ext.sandbox.storage.journal import masked
 from interactor_ext.sandbox.storage.records import JsonObject
@@ -69,14 +68,14 @@ def update_data_source(call: ApiCall) -> JsonObject:
 @handles("list_data_sources")
 def list_data_sources(call: ApiCall) -> JsonObject:
     for source in call.state.store.all("data source", call.namespace):
-        timed.update_sync(call.state, source)
+        call.state.timed.update_sync(source)
     return list_page(call)
 
 
 @handles("get_data_source")
 def get_data_source(call: ApiCall) -> JsonObject:
     source = call.record()
-    timed.update_sync(call.state, source)
+    call.state.timed.update_sync(source)
     return data(source.public)
 
 
@@ -84,7 +83,7 @@ def get_data_source(call: ApiCall) -> JsonObject:
 def sync_data_source(call: ApiCall) -> JsonObject:
     """Start a sync, which progresses with the clock. A sync in progress continues."""
     source = call.record()
-    timed.start_sync(call.state, source)
+    call.state.timed.start_sync(source)
     return data({name: source.public[name] for name in ("id", "sync_status", "sync_progress")})
 
 

@@ -13,9 +13,9 @@ import secrets
 from collections.abc import Collection, Iterable
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from interactor_ext.sandbox.platform import timed
 from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles
 from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.platform.timed import facts
 from interactor_ext.sandbox.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
@@ -150,7 +150,7 @@ def connect(
     if status == "active":
         more = {"scopes": public["scopes"], "metadata": {"account": account} if account else {}}
         _publish(state, "credential.connected", credential, service_id=service_id, **more)
-        timed.watch(state, credential)
+        state.timed.watch(credential)
     return credential
 
 
@@ -161,10 +161,7 @@ def expire(state: State, credential_id: str) -> Record:
         raise Problem(404, "There is no credential with this id.")
     if credential.public["status"] != "active":
         raise conflict(f"This credential is already {credential.public['status']}.")
-    # Its token can't be refreshed either.
-    due = {"expires_at": state.clock.now(), "refreshable": False}
-    state.store.change(credential, {"expires_at": state.clock.stamp()}, private=due)
-    timed.expire(state, credential)
+    state.timed.expire_now(credential)
     return credential
 
 
@@ -221,7 +218,7 @@ def _refresh(state: State, credential: Record) -> None:
 
 
 def _publish(state: State, event: str, credential: Record, **more: object) -> None:
-    state.publish(event, credential.namespace, {**timed.facts(credential), **more})
+    state.publish(event, credential.namespace, {**facts(credential), **more})
 
 
 def _flow_by_state(call: ApiCall, state: str) -> Record:

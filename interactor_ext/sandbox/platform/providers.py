@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
+from interactor_ext.sandbox.platform.timed import TimedChanges
 from interactor_ext.sandbox.problems import Problem, unauthorized
 from interactor_ext.sandbox.storage.journal import Journal
-from interactor_ext.sandbox.storage.records import Record
-
-if TYPE_CHECKING:
-    from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.storage.records import Record, Store
 
 PATH = "/_sandbox/providers"
 # How many calls are kept.
@@ -47,10 +45,11 @@ class _Response:
 class Provider:
     """A provider: `url` is the base URL of its API, `host` is for the `hosts` of `credential_auth`."""
 
-    def __init__(self, name: str, state: State, origin: Callable[[], str]) -> None:
+    def __init__(self, name: str, store: Store, timed: TimedChanges, origin: Callable[[], str]) -> None:
         self.requests: Journal[ProviderRequest] = Journal(HISTORY)
         self._name = name
-        self._state = state
+        self._store = store
+        self._timed = timed
         self._origin = origin
         self._responses: list[_Response] = []
 
@@ -93,9 +92,7 @@ class Provider:
         return Problem(404, f"No response was added for {method} {path}.")
 
     def _credential(self, token: str) -> Record | None:
-        for credential in self._state.store.everything("credential"):
-            public, private = credential.public, credential.private
-            if public["provider"] == self._name and private["access_token"] == token:
-                is_good = public["status"] == "active" and private["expires_at"] > self._state.clock.now()
-                return credential if is_good else None
+        for credential in self._store.everything("credential"):
+            if credential.public["provider"] == self._name and credential.private["access_token"] == token:
+                return credential if self._timed.is_good(credential) else None
         return None

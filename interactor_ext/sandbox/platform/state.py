@@ -20,7 +20,6 @@ from interactor_ext._engine.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import Clock, Timetable
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.delivery.outbox import Outbox
-from interactor_ext.sandbox.platform import timed
 from interactor_ext.sandbox.platform.accounts import Accounts
 from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.deprecations import Deprecated
@@ -29,6 +28,7 @@ from interactor_ext.sandbox.platform.idempotency import IdempotencyKeys
 from interactor_ext.sandbox.platform.limits import Limits
 from interactor_ext.sandbox.platform.providers import Provider
 from interactor_ext.sandbox.platform.streams import Streams
+from interactor_ext.sandbox.platform.timed import TimedChanges
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
@@ -98,6 +98,7 @@ class State:
         self.outbox: Outbox = Outbox(
             self.store, clock, self.timetable, self.spawn, settings.delivery, settings.history, bare_signature=bare
         )
+        self.timed: TimedChanges = TimedChanges(self.store, clock, self.timetable, self.publish, settings.sync_time)
         # One lock per room with a holder or waiters: replies are serialized.
         self.locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # The number of resets: a request that began before one must not write after it.
@@ -175,7 +176,7 @@ class State:
         self.accounts.restore()
         self.idempotency.restore()
         self.outbox.restore()
-        timed.watch_all(self)
+        self.timed.restore()
         # Due actions may just have run, before a write to a full disk failed.
         self.timetable.pause(RESTORE_DELAY)
         # Event ids of earlier runs aren't reused: subscribers would mistake new events for repetitions.
