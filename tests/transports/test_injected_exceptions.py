@@ -118,7 +118,7 @@ def test_exception_on_the_way_to_a_proxy_is_not_its_own_cause(mode: str, monkeyp
     with pytest.raises(APIConnectionError) as caught:
         call(
             mode,
-            {"client_id": "client_x", "client_secret": "s3cret", "transport": transport},
+            {"client_id": "client_x", "client_secret": "s3cret", "transport": transport, "max_retries": 0},
             lambda client: client.assistants.list(),
         )
     chain = [error := caught.value]

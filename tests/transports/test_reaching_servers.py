@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import APITimeoutError
+from interactor_ext import APITimeoutError, RetryPolicy
 from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.modes import at_once, call, opened, sync_and_async
 from tests.support.ports import free_port, needs_ipv6
@@ -148,7 +148,12 @@ def test_retry_after_a_timeout_on_an_idle_connection_takes_a_new_one(mode: str, 
 
         async def main() -> None:
             transport = KINDS[mode](keepalive_expiry=600)
-            async with opened(mode, settings_of(server.url, timeout=60, max_retries=1, transport=transport)) as client:
+            async with opened(
+                mode,
+                settings_of(
+                    server.url, timeout=60, retry_policy=RetryPolicy(max_retries=1, base_delay=0), transport=transport
+                ),
+            ) as client:
 
                 async def get() -> None:
                     await USES["GET"](client)

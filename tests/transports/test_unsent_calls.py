@@ -58,7 +58,7 @@ def settings_for(account: FaultServer, core: str, seen: list[InteractorError], o
     }
 
 
-@pytest.mark.parametrize("options", [{"timeout": 0.4}, {"deadline": 0.4}], ids=["timeout", "deadline"])
+@pytest.mark.parametrize("options", [{"timeout": 0.2}, {"deadline": 0.2}], ids=["timeout", "deadline"])
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("over", OVER)
 async def test_call_that_never_had_a_connection_was_not_sent(
@@ -96,7 +96,7 @@ def test_call_that_got_no_answer_may_have_been_sent(over: str, option: str) -> N
                         await done(client.with_options(**{option: seconds}).assistants.update("a", name="Bot"))
                     assert (caught.value.sent, "may have arrived" in str(caught.value)) == (True, True)
 
-    with_enough_time(lambda seconds: asyncio.run(main(seconds)), 0.4, 3, 15)
+    with_enough_time(lambda seconds: asyncio.run(main(seconds)), 0.1, 0.4, 3, 15)
 
 
 @pytest.mark.parametrize("over", ["sync", "async"])

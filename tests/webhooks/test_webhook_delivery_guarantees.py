@@ -411,8 +411,14 @@ def test_store_complete_is_retried_after_failure(deliver: Deliver, caplog: pytes
 
 @pytest.mark.parametrize(("failures", "is_recorded"), [(1, True), (4, False)])
 def test_queue_complete_is_retried_after_failure(
-    queue: SQLiteEventQueue, work: Work, failures: int, is_recorded: bool, caplog: pytest.LogCaptureFixture
+    queue: SQLiteEventQueue,
+    work: Work,
+    failures: int,
+    is_recorded: bool,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("interactor_ext.webhooks._threads._RECORD_RETRY_DELAYS", (0.0,) * 3)
     router = make(queue=Failing(queue, complete=failures))
     router.on("*")(lambda event: None)
     router.handle(*delivery())

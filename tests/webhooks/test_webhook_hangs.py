@@ -410,7 +410,7 @@ def stopped(*processes: int) -> Iterator[None]:
 
 
 # `make nightly`, which sets INTERACTOR_EXAMPLES, waits for what is promised: for how long, and for the answers.
-SECONDS, LIMIT = (STORE_SECONDS, 15.0) if "INTERACTOR_EXAMPLES" in os.environ else (2.0, PATIENCE)
+SECONDS, LIMIT = (STORE_SECONDS, 15.0) if "INTERACTOR_EXAMPLES" in os.environ else (0.5, PATIENCE)
 
 
 @pytest.mark.full

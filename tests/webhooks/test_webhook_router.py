@@ -544,8 +544,15 @@ def test_falsy_empty_store_is_used(handle: Handle) -> None:
     ],
 )
 def test_store_that_fails_costs_the_answer_or_a_warning(
-    handle: Handle, method: str, key: str, answered: tuple[int, str], logged: str, caplog: pytest.LogCaptureFixture
+    handle: Handle,
+    method: str,
+    key: str,
+    answered: tuple[int, str],
+    logged: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("interactor_ext.webhooks._threads._RECORD_RETRY_DELAYS", (0.0,) * 3)
     router, ran = make(Failing(MemoryEventStore(), **{method: INF})), []
 
     @router.on("*")
