@@ -105,8 +105,13 @@ def search(question: str) -> list[Found]:
     return list(best.values())[:_MAX_FOUND]
 
 
-def _parts() -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield each heading of each page with the text below it; the first one with the words that people type."""
+@cache
+def _parts() -> tuple[tuple[str, str, str, str, str], ...]:
+    """Return each heading of each page with the text below it; the first one with the words that people type."""
+    return tuple(_parts_of_pages())
+
+
+def _parts_of_pages() -> Iterator[tuple[str, str, str, str, str]]:
     typed = tomllib.loads((_folder() / "keywords.toml").read_text(encoding="utf-8"))
     for page in pages().values():
         text = _source(page.name)

@@ -374,7 +374,8 @@ async def test_change_whose_tools_are_taken_leaves_the_set_as_it_was(caplog: pyt
         assert tools["b"].function is b
 
 
-async def test_stream_of_changes_that_a_server_ends_is_opened_again() -> None:
+async def test_stream_of_changes_that_a_server_ends_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interactor_ext.tools._mcp._LISTEN_PAUSE", 0.01)
     tools = ToolSet()
     pages = [["a"]]
     server = lowlevel(pages)

@@ -86,6 +86,11 @@ class CeleryTasks:
         return found
 
 
+class Worker(SimpleWorker):
+    def subscribe(self) -> None:
+        """Start no thread that waits for commands, which takes a second to end."""
+
+
 class RQJobs:
     """RQ with a real Redis, and a worker in this process."""
 
@@ -106,7 +111,7 @@ class RQJobs:
             assert job.timeout == 77
             self.queue.scheduled_job_registry.remove(job)
             self.queue.enqueue_job(job)
-        SimpleWorker([self.queue], connection=self.queue.connection).work(burst=True, logging_level="ERROR")
+        Worker([self.queue], connection=self.queue.connection).work(burst=True, logging_level="ERROR")
 
     def waits(self) -> float:
         registry = self.queue.scheduled_job_registry
