@@ -369,11 +369,17 @@ def test_inspector_shows_schedule_as_line_of_time(tmp_path: Path) -> None:
     assert "--interactor-inspect shows a single run: add --interactor-schedule." in explore(tmp_path, options[1])
 
 
-def test_report_and_replay_are_the_same(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    test = "test_r.py::test_without_key"
-    distributed = explore(tmp_path, *EXPLORE, "-p", "xdist", "-n", "2", test, test_r=REQUESTS)
+@pytest.mark.full
+def test_report_is_the_same_when_distributed(tmp_path: Path) -> None:
+    options = (*EXPLORE, "-p", "xdist", "-n", "2", "test_r.py::test_without_key")
+    distributed = explore(tmp_path, *options, test_r=REQUESTS)
     assert re.sub(r"\[gw\d\].*\n", "", section(distributed, "test_without_key")) == WITHOUT_KEY
-    assert "r2       create_assistant (user_X)  FAIL\n" in explore(tmp_path, "--interactor-schedule=r2:lost", test)
+
+
+def test_schedule_is_replayed_or_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    test = "test_r.py::test_without_key"
+    replayed = explore(tmp_path, "--interactor-schedule=r2:lost", test, test_r=REQUESTS)
+    assert "r2       create_assistant (user_X)  FAIL\n" in replayed
     full_name = "r.create_assistant.1@user_X:refused,r.create_assistant.2@user_X:lost"
     output = explore(tmp_path, f"--interactor-schedule={full_name}", test)
     assert "failing schedule is r2:refused,r.create_assistant.2@user_X:lost:\n" in output
@@ -411,6 +417,7 @@ def test_two_faults(tmp_path: Path) -> None:
     assert "The smallest failing schedule is r1:refused,r2:refused:" in output
 
 
+@pytest.mark.full
 def test_hang(tmp_path: Path) -> None:
     output = explore(tmp_path, "--interactor-schedule=r2:limited", "-k", "hang", test_p=PAIR)
     assert "r2:limited\n  It hangs: it was not over after " in output
