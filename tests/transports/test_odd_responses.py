@@ -14,7 +14,7 @@ import subprocess
 import threading
 import tomllib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -144,11 +144,14 @@ def test_odd_response_has_the_outcome_of_the_table_and_the_next_request_its_own_
             assert asyncio.run(outcome(mode, row, server)) == row.ours
 
 
+PART = b"x" * (1 << 16)
+TOO_LARGE = Row("413", "HTTP/1.1 413 Large\r\nContent-Length: 5\r\n\r\nhello", "", then="close", method="POST")
+
+
 def parts(server: ServerOfRow, then: str) -> Iterator[bytes]:
-    yield b"x" * (1 << 16)
     if then == "close":
         assert server.done.wait(60)
-    yield from [b"x" * (1 << 16)] * (1 << 7)  # more than fits into the buffers of two sockets
+    yield from [PART] * (1 << 7)  # more than fits into the buffers of two sockets
 
 
 def slow_to_end(server: ServerOfRow) -> Iterator[bytes]:
@@ -175,7 +178,7 @@ async def test_response_that_comes_during_an_upload_is_read_whatever_the_server_
     then: str, content: str, scheme: str, mode: str, authority: trustme.CA
 ) -> None:
     """It closes the connection, or reads on, or neither."""
-    row = Row("413", "HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nhello", "", method="POST", then=then)
+    row = replace(TOO_LARGE, then=then)
     with ServerOfRow(row, tls=tls_context_of(authority) if scheme == "https" else None) as server:
         upload: Any = parts(server, then)
         if content == "bytes":
@@ -186,6 +189,24 @@ async def test_response_that_comes_during_an_upload_is_read_whatever_the_server_
             response = await client.post(f"{server.url}/odd", content=upload)
             assert (response.status_code, response.text) == (413, "hello")
             assert (await client.get(f"{server.url}/next")).text == "next"
+
+
+async def test_response_that_comes_just_before_a_write_is_read_though_the_server_has_closed() -> None:
+    with ServerOfRow(TOO_LARGE) as server:
+        loop, may_respond, respond = asyncio.get_running_loop(), threading.Event(), server.respond_oddly
+        server.respond_oddly = lambda connection: may_respond.wait(60) and respond(connection)  # type: ignore[method-assign]
+
+        def let_it_respond() -> None:
+            may_respond.set()
+            assert server.done.wait(60)
+
+        async def upload() -> AsyncIterator[bytes]:
+            yield PART
+            loop.call_soon(loop.call_soon, let_it_respond)
+            yield PART
+
+        async with client_of("async") as client:
+            assert (await client.post(f"{server.url}/odd", content=upload())).status_code == 413
 
 
 @sync_and_async

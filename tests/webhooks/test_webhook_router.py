@@ -209,7 +209,7 @@ def test_duplicate_delivery_runs_no_handler(handle: Handle, store: Any) -> None:
 
 
 def test_delivery_waits_for_its_store_twice(handle: Handle) -> None:
-    store = Mock(wraps=MemoryEventStore(), ttl=60)
+    store = Mock(wraps=MemoryEventStore(), ttl=86_400)
     router = make(store)
     router.on("*")(lambda event: None)
     assert status(handle(router, *delivery())) == (200, "handled")

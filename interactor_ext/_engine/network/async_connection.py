@@ -190,11 +190,15 @@ class AsyncConnection(asyncio.Protocol):
         async for piece in exchange.pieces_async(request.stream):
             try:
                 async with asyncio.timeout(seconds_for(request, "write")):
-                    # Two turns, so the loop reads first: if a write fails, asyncio drops what it hasn't read yet.
                     await asyncio.sleep(0)
-                    await asyncio.sleep(0)
-                    while not (self._may_write or self._received or self._has_ended):
-                        await self._wait()
+                    while not (self._received or self._has_ended):
+                        if not self._may_write:
+                            await self._wait()
+                        elif is_readable(self.get_extra_info("socket")):
+                            # The loop reads first: if a write fails, asyncio drops what it hasn't read yet.
+                            await asyncio.sleep(0)
+                        else:
+                            break
             except TimeoutError as error:
                 raise httpx.WriteTimeout("the server reads too slowly") from error
             if self._received:
