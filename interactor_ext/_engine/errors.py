@@ -112,8 +112,8 @@ class InteractorError(Exception):
 
 
 class ConfigurationError(InteractorError):
-    """Settings are missing or contradict each other, or a closed client is used. Nothing was sent, unless the client
-    was closed during the call: then an earlier attempt may have arrived.
+    """Settings are missing or contradict each other, or a closed client is used. Nothing was changed on the platform,
+    unless the client was closed during the call: then an earlier attempt may have arrived.
     """
 
     default_code = "CONFIGURATION_ERROR"

@@ -37,7 +37,7 @@ class CurrentSecret:
         except Exception as error:
             name = getattr(self._function, "__qualname__", type(self._function).__name__)
             raise ConfigurationError(
-                f"The function {name!r}, passed as client_secret, failed with {type(error).__name__}. Nothing was sent."
+                f"The function {name!r}, passed as client_secret, failed with {type(error).__name__}."
             ) from error
         require(credential_problem("The client secret returned by a function", "client_secret", secret))
         self._secret = secret
