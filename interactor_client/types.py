@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Protocol, TypedDict, TypeVar, Unpack
 
 from .advised import Advised
 from .pages import Page, PageMeta
@@ -154,69 +154,47 @@ def assign_method(resource: Any, name: str, value: object) -> None:
     object.__setattr__(resource, name, value)
 
 
+class StreamOptions(TypedDict):
+    """The keywords of a stream's method."""
+
+    last_event_id: str
+    max_reconnects: int | None
+    on_reconnect: OnReconnect | None
+    on_invalid: OnInvalid | None
+
+
+GetKwargs = Callable[[int], dict[str, Any]]
+"""Called with the number of a page, from 1."""
+Parse = Callable[["httpx.Response"], T]
+
+
 class Sender(Protocol):
     """What the resource classes call. `kwargs` are the arguments of `httpx.Client.request`, from an endpoint's
-    `_get_kwargs`."""
+    `_get_kwargs`, and `family` is a key of `models.EVENT_MODELS`."""
 
-    def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T: ...
+    def send(self, kwargs: dict[str, Any], parse: Parse[T]) -> T: ...
 
-    def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]: ...
+    def page(self, kwargs: dict[str, Any], parse: Parse[ListEnvelope[T]]) -> Page[T]: ...
 
     def iterate(
-        self,
-        get_kwargs: Callable[[int], dict[str, Any]],
-        parse: Callable[[httpx.Response], ListEnvelope[T]],
-        *,
-        prefetch: int,
-        on_invalid: OnInvalid | None,
-    ) -> Iterator[T]:
-        """`get_kwargs` is called with the number of a page, from 1."""
-        ...
+        self, get_kwargs: GetKwargs, parse: Parse[ListEnvelope[T]], *, prefetch: int, on_invalid: OnInvalid | None
+    ) -> Iterator[T]: ...
 
-    def stream(
-        self,
-        kwargs: dict[str, Any],
-        family: str,
-        *,
-        last_event_id: str,
-        max_reconnects: int | None,
-        on_reconnect: OnReconnect | None,
-        on_invalid: OnInvalid | None,
-    ) -> EventStream[Any]:
-        """`family` is a key of `models.EVENT_MODELS`."""
-        ...
+    def stream(self, kwargs: dict[str, Any], family: str, **options: Unpack[StreamOptions]) -> EventStream[Any]: ...
 
 
 class AsyncSender(Protocol):
     """The `Sender` of asynchronous resource classes."""
 
-    async def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T: ...
+    async def send(self, kwargs: dict[str, Any], parse: Parse[T]) -> T: ...
 
-    async def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]: ...
+    async def page(self, kwargs: dict[str, Any], parse: Parse[ListEnvelope[T]]) -> Page[T]: ...
 
     def iterate(
-        self,
-        get_kwargs: Callable[[int], dict[str, Any]],
-        parse: Callable[[httpx.Response], ListEnvelope[T]],
-        *,
-        prefetch: int,
-        on_invalid: OnInvalid | None,
-    ) -> AsyncIterator[T]:
-        """`get_kwargs` is called with the number of a page, from 1."""
-        ...
+        self, get_kwargs: GetKwargs, parse: Parse[ListEnvelope[T]], *, prefetch: int, on_invalid: OnInvalid | None
+    ) -> AsyncIterator[T]: ...
 
-    def stream(
-        self,
-        kwargs: dict[str, Any],
-        family: str,
-        *,
-        last_event_id: str,
-        max_reconnects: int | None,
-        on_reconnect: OnReconnect | None,
-        on_invalid: OnInvalid | None,
-    ) -> AsyncEventStream[Any]:
-        """`family` is a key of `models.EVENT_MODELS`."""
-        ...
+    def stream(self, kwargs: dict[str, Any], family: str, **options: Unpack[StreamOptions]) -> AsyncEventStream[Any]: ...
 
 
 __all__ = [
