@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,6 +72,10 @@ class Document:
                 part = part.get(step) if isinstance(part, dict) else None
         return part
 
+    def target(self, reference: str) -> Any:
+        """Return what a reference within the document leads to; None if that doesn't exist."""
+        return self.at(unquote(reference[1:])) if reference.startswith("#") else None
+
     def resolve(self, part: Any, pointer: str = "") -> tuple[Any, str]:
         """Return what the part at `pointer` refers to, through any number of references, and the pointer to that; None
         if it doesn't exist."""
@@ -89,6 +93,22 @@ class Document:
         found = sorted(dict.fromkeys(problems), key=lambda each: (self.line(each.pointer), each))
         shown = [f"{self.path.name}:{self.line(each.pointer)}: {each.pointer or '/'}: {each.text}" for each in found]
         return SpecificationError("\n".join(shown), found)
+
+
+def reachable(part: Any, find: Callable[[str], Any]) -> Iterator[tuple[Json, str]]:
+    """Yield each object in a part and in what that refers to, with its reference; "" if it has none."""
+    waiting, seen = [part], {""}
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += part.values()
+            target = part.get("$ref")  # or a property of that name
+            reference = target if isinstance(target, str) else ""
+            yield part, reference
+            waiting += [] if reference in seen else [find(reference)]
+            seen.add(reference)
 
 
 def steps(pointer: str) -> list[str]:

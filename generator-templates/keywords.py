@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 from document import Document, Problem, below, steps
 
@@ -108,7 +107,7 @@ class _Walk:
         if not isinstance(target, str) or not target.startswith("#/"):
             yield Problem(pointer, f"{target!r} is outside the document. Bundle the document into one file.")
         elif self._document.resolve(part)[0] is None:
-            if self._document.at(unquote(target[1:])) is not None:
+            if self._document.target(target) is not None:
                 yield Problem(pointer, f"{target!r} only refers to other references.")
                 return
             names = list((self._document.at(target[1:].rpartition("/")[0]) or {}) if "/" in target[2:] else ())

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from document import Document, Json, Problem, below, steps
+from document import Document, Json, Problem, below, reachable, steps
 from keywords import TABLE
 from openapi_python_client.strings import ClassName, PythonIdentifier, pascal_case
 
@@ -80,19 +80,8 @@ class Normal:
 
     def received(self) -> set[str]:
         """The names of the schemas that responses contain."""
-        names: set[str] = set()
-        waiting: list[Any] = [each["responses"] for each in self.operations.values()]
-        while waiting:
-            part = waiting.pop()
-            if isinstance(part, list):
-                waiting += part
-            elif isinstance(part, dict):
-                waiting += part.values()
-                name = part.get("$ref")  # or a property of that name, or a reference in documentation
-                if isinstance(name, str) and name in self.schemas and name not in names:
-                    names.add(name)
-                    waiting.append(self.schemas[name])
-        return names
+        responses = [each["responses"] for each in self.operations.values()]
+        return {name for _, name in reachable(responses, self.schemas.get) if name in self.schemas}
 
     def _component(self, pointer: str) -> None:
         if (name := self._names.get(pointer)) and name not in self._begun:
@@ -197,17 +186,7 @@ class Normal:
         return {**part, "content": {written: {**media, "schema": schema}}, "x-media": written}
 
     def _has_files(self, media: Json) -> bool:
-        waiting, seen = [media], set[str]()
-        while waiting:
-            part, pointer = self._source.resolve(waiting.pop())
-            if isinstance(part, dict) and pointer not in seen:
-                seen |= {pointer} - {""}
-                if part.get("format") == "binary":
-                    return True
-                waiting += part.values()
-            elif isinstance(part, list):
-                waiting += part
-        return False
+        return any(part.get("format") == "binary" for part, _ in reachable(media, self._source.target))
 
     # Schemas
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any
 from urllib.parse import unquote
 
-from document import Document, Json, Problem, SpecificationError, steps
+from document import Document, Json, Problem, SpecificationError, reachable, steps
 from normal import METHODS
 from plan import Api
 from specification import parse
@@ -27,31 +26,27 @@ def parse_supported(document: Document) -> tuple[Api, Document, list[str]]:
         try:
             return parse(document), document, left_out
         except SpecificationError as error:
-            if ignored := [each for each in error.problems if each.without_effect]:
-                document = _without_keywords(document, ignored)
-                left_out += [_line(document, each) for each in ignored]
-                continue
-            smaller, lines = _without(document, error)
+            ignored = [each for each in error.problems if each.without_effect]
+            document, lines = _without_keywords(document, ignored) if ignored else _without(document, error)
             left_out += lines
-            document = Document(document.path, document.text, smaller)
 
 
 def _line(document: Document, problem: Problem) -> str:
     return f"line {document.line(problem.pointer)}: {problem.pointer}: {problem.text}"
 
 
-def _without_keywords(document: Document, problems: list[Problem]) -> Document:
+def _without_keywords(document: Document, problems: list[Problem]) -> tuple[Document, list[str]]:
     smaller = Document(document.path, document.text, deepcopy(document.data))
     for problem in problems:
         del smaller.at(problem.pointer.rpartition("/")[0])[steps(problem.pointer)[-1]]
-    return smaller
+    return smaller, [_line(document, each) for each in problems]
 
 
-def _without(document: Document, error: SpecificationError) -> tuple[Json, list[str]]:
+def _without(document: Document, error: SpecificationError) -> tuple[Document, list[str]]:
     """The document without the operations and unused schemas that have problems, and a line for each."""
     unused: list[Problem] = []
     reasons: dict[tuple[str, str], Problem] = {}
-    uses = {place: set(_uses(document, *place)) for place in _operations(document)}
+    uses = dict(_operations(document))
     for problem in error.problems:
         where = tuple(steps(problem.pointer)[:3])
         places = [
@@ -60,7 +55,8 @@ def _without(document: Document, error: SpecificationError) -> tuple[Json, list[
             if where in (("paths", *place), ("paths", place[0])) or "/".join(where) in used
         ]
         reasons = {**dict.fromkeys(places, problem), **reasons}
-        unused += [problem] * (not places and where[:1] == ("components",))
+        is_removable = len(where) == 3 and where[0] == "components" and where[1] != "securitySchemes"
+        unused += [problem] * (not places and is_removable)
     if not (reasons or unused) or len(reasons) == len(uses):
         raise error
     rest = [place for place in uses if place not in reasons]
@@ -84,29 +80,15 @@ def _without(document: Document, error: SpecificationError) -> tuple[Json, list[
     ]
     # Webhooks are documentation, and may use schemas that are left out.
     rest_of_it = {key: each for key, each in document.data.items() if key != "webhooks"}
-    return {**rest_of_it, "paths": paths, "components": components}, lines
+    smaller = {**rest_of_it, "paths": paths, "components": components}
+    return Document(document.path, document.text, smaller), lines
 
 
-def _operations(document: Document) -> Iterator[tuple[str, str]]:
+def _operations(document: Document) -> Iterator[tuple[tuple[str, str], set[str]]]:
+    """Yield the path and the method of each operation, with the components that it uses, itself or through others."""
     for path, written in document.data["paths"].items():
         item, _ = document.resolve(written)
-        yield from ((path, method) for method in METHODS if isinstance(item, dict) and method in item)
-
-
-def _uses(document: Document, path: str, method: str) -> Iterator[str]:
-    """The components that an operation uses, itself or through others."""
-    item, _ = document.resolve(document.data["paths"][path])
-    waiting: list[Any] = [item[method], item.get("parameters")]
-    seen = set()
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, list):
-            waiting += part
-        elif isinstance(part, dict):
-            waiting += part.values()
-            target = part.get("$ref")
-            if isinstance(target, str) and target not in seen:
-                seen.add(target)
-                pointer = unquote(target.removeprefix("#"))
-                yield "/".join(steps(pointer)[:3])
-                waiting.append(document.at(pointer))
+        for method in METHODS if isinstance(item, dict) else ():
+            if method in item:
+                found = reachable([item[method], item.get("parameters")], document.target)
+                yield (path, method), {"/".join(steps(unquote(reference))[:3]) for _, reference in found if reference}

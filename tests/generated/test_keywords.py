@@ -543,6 +543,12 @@ def test_missing_file_is_one_line(tmp_path: Path, specification: str, error: str
     assert refusal_of(tmp_path, "", "--specification", specification) == error
 
 
+def test_problem_that_belongs_to_no_operation_is_an_error_when_the_unsupported_is_skipped(tmp_path: Path) -> None:
+    text = PAWS.replace("  schemas:", "  securitySchemes: { key: { type: apiKey, in: body, name: key } }\n  schemas:")
+    error = "paws.yaml:12: /components/securitySchemes/key/in: Must be one of query, header, cookie."
+    assert refusal_of(tmp_path, text, "--skip-unsupported") == error
+
+
 def test_typo_in_our_own_document_is_an_error(tmp_path: Path) -> None:
     shutil.copytree(TEMPLATES, tmp_path / "generator-templates", ignore=shutil.ignore_patterns("__pycache__"))
     text = OWN.read_text().replace("x-secret: [", "x-secret_: [", 1)
