@@ -49,11 +49,7 @@ def _without(document: Document, error: SpecificationError) -> tuple[Document, l
     uses = dict(_operations(document))
     for problem in error.problems:
         where = tuple(steps(problem.pointer)[:3])
-        places = [
-            place
-            for place, used in uses.items()
-            if where in (("paths", *place), ("paths", place[0])) or "/".join(where) in used
-        ]
+        places = [place for place, used in uses.items() if where in used]
         reasons = {**dict.fromkeys(places, problem), **reasons}
         is_removable = len(where) == 3 and where[0] == "components" and where[1] != "securitySchemes"
         unused += [problem] * (not places and is_removable)
@@ -68,9 +64,7 @@ def _without(document: Document, error: SpecificationError) -> tuple[Document, l
     used = set().union(*(uses[place] for place in rest))
     components = {
         kind: {
-            name: each
-            for name, each in some.items()
-            if kind == "securitySchemes" or f"components/{kind}/{name}" in used
+            name: each for name, each in some.items() if kind == "securitySchemes" or ("components", kind, name) in used
         }
         for kind, some in document.data.get("components", {}).items()
     }
@@ -84,11 +78,13 @@ def _without(document: Document, error: SpecificationError) -> tuple[Document, l
     return Document(document.path, document.text, smaller), lines
 
 
-def _operations(document: Document) -> Iterator[tuple[tuple[str, str], set[str]]]:
-    """Yield the path and the method of each operation, with the components that it uses, itself or through others."""
+def _operations(document: Document) -> Iterator[tuple[tuple[str, str], set[tuple[str, ...]]]]:
+    """Yield the path and the method of each operation, with the places of what it consists of: its own, and those of
+    the components that it uses, itself or through others."""
     for path, written in document.data["paths"].items():
         item, _ = document.resolve(written)
         for method in METHODS if isinstance(item, dict) else ():
             if method in item:
                 found = reachable([item[method], item.get("parameters")], document.target)
-                yield (path, method), {"/".join(steps(unquote(reference))[:3]) for _, reference in found if reference}
+                components = {tuple(steps(unquote(reference))[:3]) for _, reference in found if reference}
+                yield (path, method), {("paths", path), ("paths", path, method)} | components
