@@ -194,7 +194,9 @@ class AsyncSender(Protocol):
         self, get_kwargs: GetKwargs, parse: Parse[ListEnvelope[T]], *, prefetch: int, on_invalid: OnInvalid | None
     ) -> AsyncIterator[T]: ...
 
-    def stream(self, kwargs: dict[str, Any], family: str, **options: Unpack[StreamOptions]) -> AsyncEventStream[Any]: ...
+    def stream(
+        self, kwargs: dict[str, Any], family: str, **options: Unpack[StreamOptions]
+    ) -> AsyncEventStream[Any]: ...
 
 
 __all__ = [
