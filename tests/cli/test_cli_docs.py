@@ -103,7 +103,7 @@ async def test_assistant_calls_operations_on_the_sandbox_of_the_command_alone(sa
     assert list(sandbox.requests) == []
 
 
-async def test_assistant_reads_contract_and_documentation(sandbox: Sandbox) -> None:
+async def test_assistant_reads_contract_and_documentation_and_is_told_of_a_wrong_call(sandbox: Sandbox) -> None:
     async with serving(sandbox) as server:
         assert all(tool.description for tool in (await server.list_tools()).tools)
         found = read(await server.call_tool("search_docs", {"words": "call Google"}))
@@ -114,10 +114,6 @@ async def test_assistant_reads_contract_and_documentation(sandbox: Sandbox) -> N
         assert listed["create_room"]["resource"] == "rooms"
         described = read(await server.call_tool("describe_operation", {"operation": "create_room"}))
         assert described["body"]["required"] == ["assistant_id"]
-
-
-async def test_wrong_call_tells_the_assistant(sandbox: Sandbox) -> None:
-    async with serving(sandbox) as server:
         for tool, arguments, said in WRONG_CALLS:
             result = await server.call_tool(tool, arguments)
             assert result.is_error

@@ -81,14 +81,15 @@ def test_response(subtests: pytest.Subtests, mode: str) -> None:
 
 def test_webhook_event(subtests: pytest.Subtests) -> None:
     verifier, got = WebhookVerifier(["whsec_1"], clock=lambda: SENT_AT), []
-    for name, (path, body) in [(name, each) for name, shape in WEBHOOK_EVENTS.items() for each in variants(shape)]:
+    for name, shape in WEBHOOK_EVENTS.items():
         with subtests.test(name=name):
-            router = WebhookRouter(verifier, store=MemoryEventStore())
-            router.on(name)(got.append)
-            content = json.dumps(body).encode()
-            assert router.handle(content, sign(content, "whsec_1", timestamp=SENT_AT)).status == 200
-            assert type(got[-1]).__name__ == EVENT_MODELS["WebhookEvent"][name]
-            check(got[-1], body, path if path[:1] == ("data",) else ())
+            for path, body in variants(shape):
+                router = WebhookRouter(verifier, store=MemoryEventStore())
+                router.on(name)(got.append)
+                content = json.dumps(body).encode()
+                assert router.handle(content, sign(content, "whsec_1", timestamp=SENT_AT)).status == 200
+                assert type(got[-1]).__name__ == EVENT_MODELS["WebhookEvent"][name]
+                check(got[-1], body, path if path[:1] == ("data",) else ())
 
 
 @sync_and_async

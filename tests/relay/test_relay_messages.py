@@ -177,7 +177,7 @@ def test_call_taken_over_that_takes_too_long_is_logged(
     room = new_room(tools=[tool.id for tool in tools.register(user)])
     user.messages.send(room, content="/tool wait")
     eventually(lambda: any(each.tool_calls for each in user.messages.list(room).data))
-    with start_relay(tools=tools, answer_timeout=2).page() as page, page.room_events(room):
+    with start_relay(tools=tools, answer_timeout=0.2).page() as page, page.room_events(room):
         eventually(lambda: f"Taking over the tool calls of room {room} of the relay failed" in caplog.text)
     assert "APITimeoutError" in caplog.text
 
