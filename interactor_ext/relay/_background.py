@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import signal
 import weakref
 from collections.abc import Callable, Collection, Coroutine
@@ -40,6 +41,7 @@ class Background:
         self._watch: asyncio.Task[None] | None = None
         self._is_draining = False
         # A WSGI server ends the process without notifying the event loop in its thread.
+        self._process = os.getpid()
         atexit.register(_drain_at_exit, weakref.ref(self))
 
     def stream(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -98,7 +100,8 @@ class Background:
 
     def drain_from_outside(self) -> None:
         """Drain at process exit, from a thread other than the event loop's."""
-        if self._tasks and self._loop.is_running():
+        # To a forked child, its parent's event loop seems to be running.
+        if self._tasks and self._loop.is_running() and os.getpid() == self._process:
             drained = asyncio.run_coroutine_threadsafe(self.drain(), self._loop)
             with suppress(TimeoutError):
                 drained.result(self._seconds + 2 * _CANCEL_SECONDS)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from interactor_ext.sandbox import Sandbox
+from tests.support.forks import needs_fork
 from tests.support.relay_server import MOUNT, Page, text_of
 from tests.support.served import GUNICORN, HYPERCORN, UVICORN, Served, needs
 from tests.support.waiting import PATIENCE, eventually
@@ -153,3 +154,28 @@ def test_server_that_waits_for_open_streams_ends_within_its_time_limit(
         with pytest.raises(subprocess.TimeoutExpired):
             process.process.wait(0.2)
         process.process.wait(PATIENCE)
+
+
+# The account server never responds, so the task that opens the stream is running when the process forks.
+FORKS = """
+import os, signal, socket, sys, threading
+from interactor_ext import AsyncInteractorClient
+from interactor_ext.relay import Relay
+
+silent = socket.create_server(("127.0.0.1", 0))
+url = f"http://127.0.0.1:{silent.getsockname()[1]}/api/v1"
+client = AsyncInteractorClient(client_id="a", client_secret="b", core_api_url=url, account_server_url=url)
+relay = Relay(client, authorize=lambda scope: "user_1", drain_timeout=3600)
+environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/rooms/room_1/stream"}
+threading.Thread(target=relay.wsgi, args=(environ, print), daemon=True).start()
+connection = silent.accept()
+if os.fork() == 0:
+    signal.alarm(60)
+    sys.exit()
+os._exit(os.wait()[1] != 0)
+"""
+
+
+@needs_fork
+def test_child_forked_while_a_stream_is_open_exits_at_once() -> None:
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKS], check=True)
