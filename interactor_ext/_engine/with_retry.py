@@ -18,6 +18,7 @@ from interactor_ext._engine.errors import APIConnectionError, APIStatusError, Ci
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.retry_policy import RetryPolicy
 from interactor_ext._engine.waiting import require_asyncio
+from interactor_ext._engine.waiting.around import is_generator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,6 +49,8 @@ def with_retry(
         if inspect.iscoroutine(fn):
             fn.close()  # otherwise Python would warn that it was never awaited
         raise TypeError(f"with_retry needs a function that it can call again, not {kind}. {advice}")
+    if is_generator(fn):
+        raise TypeError("with_retry can't retry a generator function, whose code runs after the call. Return a list.")
     if not isinstance(policy, RetryPolicy):
         raise TypeError(f"policy must be a RetryPolicy, not {policy!r}. Write with_retry(fn, max_retries=...).")
     kinds = retry_on if isinstance(retry_on, tuple) else (retry_on,)

@@ -43,9 +43,10 @@ def require_function(value: Any, name: str) -> None:
 
 def require_methods(value: Any, what: str, *methods: str) -> None:
     """Raises ConfigurationError for a store or queue that would otherwise fail at the first delivery."""
-    if value is None or all(callable(getattr(value, each, None)) for each in methods):
+    if value is None or (not isinstance(value, type) and all(callable(getattr(value, each, None)) for each in methods)):
         return
+    given = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
     raise ConfigurationError(
-        f"A webhook router needs a {what}, not {type(value).__name__}: write {what}={_KINDS[what]}. Your own class "
+        f"A webhook router needs a {what}, not {given}: write {what}={_KINDS[what]}. Your own class "
         f"needs {', '.join(methods)}; with a task queue, pass a function that accepts deliveries as hand_over."
     )

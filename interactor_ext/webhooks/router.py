@@ -23,7 +23,7 @@ from interactor_ext._engine.errors import (
 from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.logs import webhooks_logger as logger
 from interactor_ext._engine.telemetry_events import Reporter, Telemetry
-from interactor_ext._engine.waiting.around import Around, checked_around, is_async
+from interactor_ext._engine.waiting.around import Around, checked_around, is_async, surrounded
 from interactor_ext._engine.waiting.own_errors import cause_of
 from interactor_ext._engine.waiting.threads import DaemonThreads, NoThreadFreeError, OutOfTimeError
 from interactor_ext._interactor import models
@@ -162,6 +162,7 @@ class WebhookRouter(Advised, calls=True):
         self.handler_timeout = handler_timeout
         checked_around(around)
         self.around = around
+        self._around_hand_over: Around | None = None
         timeout = handler_timeout_of(handler_timeout, self.lease)
         self._in_caller = HandlerRun(None if handler_timeout is None else CALLER_THREADS, timeout)
         self._loop_threads = handler_threads()
@@ -501,7 +502,9 @@ class WebhookRouter(Advised, calls=True):
             if self.queue is not None:
                 is_new = yield self.store_calls.call(self.queue.put, self.key_prefix + key, body)
             elif self.hand_over is not None:
-                call = self.store_calls.call(self.hand_over, body)._replace(of_user=True)
+                within = self._around_hand_over
+                hand_over = self.hand_over if within is None else surrounded(self.hand_over, within)
+                call = self.store_calls.call(hand_over, body)._replace(of_user=True)
                 runs_handlers = getattr(self.hand_over, "runs_handlers", False)  # in its caller's thread
                 yield call._replace(timeout=None) if runs_handlers else call
         except Exception:

@@ -401,6 +401,15 @@ def test_with_retry_needs_a_function(given: Any) -> None:
         with_retry(value)
 
 
+def test_with_retry_refuses_a_generator_function() -> None:
+    with pytest.raises(TypeError, match="can't retry a generator function"):
+        with_retry(numbers)
+
+
+def numbers() -> Any:
+    yield 1
+
+
 def test_with_retry_keeps_name_and_signature() -> None:
     @with_retry
     def fetch(name: str, *, size: int = 3) -> dict[str, Any]:

@@ -606,6 +606,7 @@ def test_contradictory_settings_raise_configuration_error(queue: SQLiteEventQueu
     wrong: list[tuple[str, Callable[[], object]]] = [
         ("not both", lambda: make(MemoryEventStore(), queue=queue)),
         ("not both", lambda: make(queue=queue, hand_over=print)),
+        ("the class MemoryEventStore", lambda: make(MemoryEventStore)),
         ("must be a function", lambda: make(hand_over="shop.tasks.run")),
         ("generator", lambda: make(hand_over=generated)),
         ("one parameter", lambda: make(hand_over=lambda: None)),

@@ -447,8 +447,38 @@ class Receiver(TestCase):
 
 sys.exit(DiscoverRunner(verbosity=0).run_tests(["__main__.Receiver"]))
 """
+WITHOUT_CONNECTIONS = """
+import psycopg
+
+def end_connections():
+    with psycopg.connect(host=sys.argv[1], user="postgres", dbname="postgres", autocommit=True) as database:
+        database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IS NOT NULL "
+                         "AND pid <> pg_backend_pid()")
+"""
+HAND_OVER_OF_DJANGO = """
+from django.test import Client
+from django.urls import path
+from interactor_ext.testing import WebhookFactory
+from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
+
+def hand_over(body):
+    connection.cursor().execute("SELECT 1")
+
+urlpatterns = [path("a", webhook_view(WebhookRouter(WebhookVerifier("whsec_5f1d3c"), hand_over=hand_over)))]
+delivery = WebhookFactory("whsec_5f1d3c")("credential.expired")
+
+def post():
+    return Client().post("/a", delivery.body, "application/json", headers=delivery.headers).status_code
+
+import logging
+logging.disable()
+assert post() == 200
+end_connections()
+post()  # finds out that the connection has ended
+assert post() == 200
+"""
 RELAY_OF_DJANGO = """
-import httpx, psycopg
+import httpx
 from interactor_ext.relay import Relay
 
 def authorize(scope):
@@ -460,9 +490,7 @@ async def main():
         async def ask():
             return (await browser.get("/rooms")).status_code
         assert await ask() == 401
-        with psycopg.connect(host=sys.argv[1], user="postgres", dbname="postgres", autocommit=True) as database:
-            database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IS NOT NULL "
-                             "AND pid <> pg_backend_pid()")
+        end_connections()
         await ask()  # finds out that the connection has ended
         assert await ask() == 401
 
@@ -551,9 +579,12 @@ def test_django_behind_a_pooler_of_transactions_handles_each_event_once(postgres
     postgres.run("DROP TABLE django_migrations")
 
 
-def test_relay_of_django_outlives_the_end_of_its_connections(postgres: PostgresServer) -> None:
+@pytest.mark.parametrize("program", [RELAY_OF_DJANGO, HAND_OVER_OF_DJANGO], ids=["relay", "hand_over"])
+def test_functions_in_threads_of_django_outlive_the_end_of_their_connections(
+    postgres: PostgresServer, program: str
+) -> None:
     needs(["django", "psycopg"])
-    assert printed_by(ON_POSTGRESQL + RELAY_OF_DJANGO, postgres.folder) == ""
+    assert printed_by(ON_POSTGRESQL + WITHOUT_CONNECTIONS + program, postgres.folder) == ""
 
 
 def test_async_tool_that_a_person_approves_in_django_does_not_wait_for_the_thread_of_the_request() -> None:
