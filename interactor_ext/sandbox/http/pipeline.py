@@ -26,7 +26,7 @@ from interactor_ext.sandbox.platform.contract import ContractOperation
 from interactor_ext.sandbox.platform.faults import Fault
 from interactor_ext.sandbox.platform.handlers import ApiCall, handler_of
 from interactor_ext.sandbox.platform.idempotency import ApiResponse
-from interactor_ext.sandbox.platform.limits import Allowance
+from interactor_ext.sandbox.platform.limits import TokenBucket
 from interactor_ext.sandbox.platform.state import State, cause
 from interactor_ext.sandbox.platform.streams import Subscription
 from interactor_ext.sandbox.problems import ConnectionCut, Problem, conflict, invalid, not_stored, unauthorized
@@ -54,7 +54,7 @@ class Exchange:
     client_id: str = ""
     namespace: str = ""
     content: bytes = b""
-    allowance: Allowance | None = None
+    allowance: TokenBucket | None = None
     fault: Fault | None = None
     headers: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)

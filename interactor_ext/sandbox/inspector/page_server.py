@@ -14,7 +14,7 @@ from interactor_ext.sandbox.inspector.snapshot import Wanted, attempts, exchange
 from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.faults import KINDS
 from interactor_ext.sandbox.platform.state import State
-from interactor_ext.sandbox.problems import Problem, not_found
+from interactor_ext.sandbox.problems import Problem
 
 _FOLDER = Path(__file__).with_name("page")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -94,9 +94,7 @@ class Inspector:
     async def stream(self, request: Request) -> Response:
         """Return the events of a room, as the API streams them."""
         self._admit(request)
-        room = self._state.store.search("room", request.path_params["room_id"])
-        if room is None:
-            raise not_found("room")
+        room = self._state.store.lookup("room", request.path_params["room_id"])
         subscription = self._state.streams.subscribe(room.id, request.headers.get("last-event-id", ""))
         settings = self._state.settings
 

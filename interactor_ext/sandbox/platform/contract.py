@@ -11,7 +11,6 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from interactor_ext.sandbox.platform.limits import RateTier
 from interactor_ext.sandbox.platform.schemas import Document, compiled, inlined, parts_of, without_nulls
 from interactor_ext.sandbox.platform.validation import Parameter, problems_of
 from interactor_ext.sandbox.problems import Problem, invalid
@@ -85,9 +84,7 @@ class Contract:
     """The operations by id and by path, and the rate limit tiers."""
 
     def __init__(self, document: Document) -> None:
-        self.tiers: dict[str, RateTier] = {
-            name: RateTier.of(name, spec) for name, spec in document["x-rate-limit-tiers"].items()
-        }
+        self.tiers: Mapping[str, Mapping[str, int]] = document["x-rate-limit-tiers"]
         # The contract's example data of each webhook event.
         self.events: dict[str, dict[str, Any]] = dict(_events(document))
         self.operations: dict[str, ContractOperation] = {operation.id: operation for operation in _operations(document)}

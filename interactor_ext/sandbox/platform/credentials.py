@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.platform.timed import facts
-from interactor_ext.sandbox.problems import Problem, conflict, invalid, not_found
+from interactor_ext.sandbox.problems import conflict, invalid
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
 FLOW_LIFETIME = 600
@@ -156,9 +156,7 @@ def connect(
 
 def expire(state: State, credential_id: str) -> Record:
     """Expire a credential permanently. Raises Problem: 404 if the id is unknown, 409 unless it is active."""
-    credential = state.store.search("credential", credential_id)
-    if credential is None:
-        raise Problem(404, "There is no credential with this id.")
+    credential = state.store.lookup("credential", credential_id)
     if credential.public["status"] != "active":
         raise conflict(f"This credential is already {credential.public['status']}.")
     state.timed.expire_now(credential)
@@ -188,9 +186,7 @@ def authorize(
 
 def pending_flow(state: State, flow_id: str) -> Record:
     """Return the flow that waits for a decision or for its code. Raises Problem if it has ended or is unknown."""
-    flow = state.store.search("flow", flow_id)
-    if flow is None:
-        raise not_found("flow")
+    flow = state.store.lookup("flow", flow_id)
     if not is_pending(state, flow):
         raise conflict(f"This flow is {flow.public['status']}.")
     return flow

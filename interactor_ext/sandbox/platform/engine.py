@@ -55,8 +55,7 @@ class Step:
         """Trigger an event. Raises Problem: 409 if the instance is over or no transition here accepts the event, 422 as
         for input.
         """
-        if self.public["status"] in FINISHED:
-            raise conflict(f"The instance is {self.public['status']}.")
+        self._check_not_over()
         self._change(context=checked_context(self.public["context"], payload))
         target = self._next(event)
         if target is None:

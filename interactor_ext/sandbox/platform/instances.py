@@ -11,7 +11,7 @@ from interactor_ext.sandbox.platform import engine
 from interactor_ext.sandbox.platform.handlers import ApiCall, create, data, handles, referenced, subscribe
 from interactor_ext.sandbox.platform.state import FINISHED, State
 from interactor_ext.sandbox.platform.streams import Subscription
-from interactor_ext.sandbox.problems import Problem, conflict
+from interactor_ext.sandbox.problems import conflict
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
 
@@ -69,9 +69,7 @@ def send_workflow_thread_message(call: ApiCall) -> JsonObject:
 
 def fail(state: State, instance_id: str, error: str) -> Record:
     """Fail an instance. Raises Problem: 404 if the id is unknown, 409 if the instance is over."""
-    instance = state.store.search("workflow instance", instance_id)
-    if instance is None:
-        raise Problem(404, "There is no workflow instance with this id.")
+    instance = state.store.lookup("workflow instance", instance_id)
     engine.run_step(state, instance, lambda step: step.fail(error))
     return instance
 

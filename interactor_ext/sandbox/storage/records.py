@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from interactor_ext.sandbox.clock import Timetable
-from interactor_ext.sandbox.problems import invalid, not_found
+from interactor_ext.sandbox.problems import Problem, invalid, not_found
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
 from interactor_ext.sandbox.storage.strict_json import compact
 
@@ -121,6 +121,13 @@ class Store:
     def search(self, kind: str, record_id: str) -> Record | None:
         """Return the record, whatever its namespace. Requests without a namespace use this."""
         return next((table[record_id] for table in self._tables_of(kind) if record_id in table), None)
+
+    def lookup(self, kind: str, record_id: str) -> Record:
+        """Like `search`, but raises Problem 404 for an unknown id."""
+        record = self.search(kind, record_id)
+        if record is None:
+            raise Problem(404, f"There is no {kind} with this id.")
+        return record
 
     def all(self, kind: str, namespace: str, *, parent: str = "") -> Iterator[Record]:
         return iter(self._tables.get((kind, namespace, parent), {}).values())
