@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,16 +35,6 @@ def known_events() -> dict[str, ContractEvent]:
     from interactor_ext.testing.deliveries import contract_events
 
     return contract_events()
-
-
-def describe_event(name: str) -> ContractEvent:
-    """Return the example event of this type. Raises ConfigurationError if the contract doesn't contain one."""
-    known = known_events()
-    if name not in known:
-        close = get_close_matches(name, known, n=3)
-        hint = f"Did you mean {' or '.join(close)}?" if close else f"The events are {', '.join(known)}."
-        raise ConfigurationError(f"Unknown event {name!r}. {hint}")
-    return known[name]
 
 
 def complete_event(incomplete: str) -> list[str]:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from interactor_ext.cli.operations import Described, Json, inlined, resolve
-from interactor_ext.cli.output import write, write_json
+from interactor_ext.cli.output import on_one_line, write, write_json
 
 _INDENT = 20
 
@@ -23,7 +23,7 @@ def show(described: Described, *, as_json: bool) -> None:
     write(f"  {operation.method} {operation.path}")
     write(described.summary)
     if described.description:
-        write(_paragraph(described.description))
+        write(on_one_line(described.description))
     for parameter in described.parameters:
         if parameter is described.parameters[0]:
             write("\nParameters, as name=value", "bold")
@@ -46,7 +46,7 @@ def _field(name: str, schema: Json, description: str | None, required: bool | No
     write(f"  {name:<{_INDENT}}", "cyan", end="")
     write(f"{'required, ' if required else ''}{_type(schema)}")
     if text := description or schema.get("description"):
-        write(f"{'':<{_INDENT + 2}}{_paragraph(text)}", "dim")
+        write(f"{'':<{_INDENT + 2}}{on_one_line(text)}", "dim")
 
 
 def _type(schema: Json) -> str:
@@ -61,10 +61,6 @@ def _type(schema: Json) -> str:
     kind = schema.get("type", "any JSON")
     name = " or ".join(each for each in kind if each != "null") if isinstance(kind, list) else str(kind)
     return f"{name} of {_type(schema['items'])}" if "items" in schema else name
-
-
-def _paragraph(text: str) -> str:
-    return " ".join(text.split())
 
 
 def as_json_of(described: Described) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from interactor_ext._engine.errors import ConfigurationError
-from interactor_ext.cli.output import write, write_markdown
+from interactor_ext.cli.output import on_one_line, write, write_markdown
 
 _MAX_FOUND = 8
 # Words of questions that say nothing of their subject.
@@ -101,7 +101,7 @@ def search(question: str) -> list[Found]:
         ).fetchall()
     best: dict[str, Found] = {}
     for each in found:
-        best.setdefault(each[0], Found(*map(_on_one_line, each)))
+        best.setdefault(each[0], Found(*map(on_one_line, each)))
     return list(best.values())[:_MAX_FOUND]
 
 
@@ -155,10 +155,6 @@ def _described(match: re.Match[str]) -> str:
     except (ImportError, pydoc.ErrorDuringImport) as error:
         described = f"{match['name']} can't be imported: {error}"
     return f"```text\n{described}\n```\n"
-
-
-def _on_one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def docs(

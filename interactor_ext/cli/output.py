@@ -129,6 +129,10 @@ def note(text: str) -> None:
     errors.print(Text(printable(text), style="yellow"))
 
 
+def on_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def hanging(text: str, indent: int) -> str:
     """Wrap text at the column `indent` on a terminal; elsewhere leave it on one line."""
     if not console.is_terminal:

@@ -15,7 +15,6 @@ from interactor_ext.cli.deliveries import (
     TIMEOUT,
     SecretFile,
     complete_event,
-    describe_event,
     post,
     secret_of,
     show_answer,
@@ -69,7 +68,11 @@ def trigger(
 
 def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, Any]:
     """Return the contract's example data with the changes applied. Raises ConfigurationError."""
-    described = describe_event(event)
+    from interactor_ext.testing.deliveries import contract_events, unknown_in
+
+    if problem := unknown_in(event, {}):
+        raise ConfigurationError(f"{problem}.")
+    described = contract_events()[event]
     data = copy.deepcopy(described.example)
     if "namespace" in data:
         data["namespace"] = namespace
@@ -78,17 +81,14 @@ def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, An
         root, *way = path.split(".")
         if not equals or root != "data" or not way:
             raise ConfigurationError(f"Can't parse --set {path}: write --set data.FIELD=VALUE.")
-        field = described.fields.get(way[0])
-        if field is None:
-            raise ConfigurationError(
-                f"{event} has no field data.{way[0]}. Its fields are {', '.join(described.fields)}."
-            )
+        if problem := unknown_in(event, {way[0]: text}):
+            raise ConfigurationError(f"{problem}.")
         at: Any = data
         for step in way[:-1]:
             at = at.setdefault(step, {}) if isinstance(at, dict) else None
         if not isinstance(at, dict):
             raise ConfigurationError(f"--set {path} leads into a value that isn't an object.")
-        at[way[-1]] = _value(text, operations.resolve(field) if len(way) == 1 else {})
+        at[way[-1]] = _value(text, operations.resolve(described.fields[way[0]]) if len(way) == 1 else {})
     return data
 
 

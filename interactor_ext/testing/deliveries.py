@@ -128,7 +128,7 @@ class WebhookFactory:
         Raises:
             ValueError: the contract lacks this event, or its data lacks this field.
         """
-        if not allow_unknown and (problem := _unknown(event, data or {})):
+        if not allow_unknown and (problem := unknown_in(event, data or {})):
             raise ValueError(f"{problem}, or pass allow_unknown=True to test what the platform may add later")
         moment = _moment(timestamp)
         document = {
@@ -194,7 +194,7 @@ def contract_events() -> dict[str, ContractEvent]:
     return events
 
 
-def _unknown(event: str, data: Mapping[str, Any]) -> str | None:
+def unknown_in(event: str, data: Mapping[str, Any]) -> str | None:
     """Name the first thing in an event or its data that the contract lacks."""
     if event not in contract_events():
         return f"Unknown webhook event {event!r}: {_meant(event, contract_events())}"

@@ -62,10 +62,13 @@ def test_trigger_delivers_a_signed_event_to_a_url(shell: Shell, application: Odd
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ("credential.expire --to http://a.test", "Unknown event 'credential.expire'. Did you mean credential.expired"),
+        (
+            "credential.expire --to http://a.test",
+            "Unknown webhook event 'credential.expire': write 'credential.expired'.",
+        ),
         ("credential.expired --set reason=x --to http://a.test", "write --set data.FIELD=VALUE"),
         ("credential.expired --set data.reason --to http://a.test", "write --set data.FIELD=VALUE"),
-        ("credential.expired --set data.nonsense=1 --to http://a.test", "has no field data.nonsense. Its fields are"),
+        ("credential.expired --set data.nonsense=1 --to http://a.test", "has no field 'nonsense': choose from"),
         ("credential.expired --to http://127.0.0.1:9/", "No response from http://127.0.0.1:9/"),
         ("credential.expired --to nonsense", "--to isn't the URL of a receiver"),
         (f"credential.expired -n {NAMESPACE}", f"No active webhook of {NAMESPACE} listens for credential.expired"),
