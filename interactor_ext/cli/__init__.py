@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from interactor_ext._engine.lazy import lazy_modules
 
 # Code that sends requests is only imported when it runs, so --help and completion are fast.
-lazy_modules(__name__, "description", "operations", "receiver")
+lazy_modules(__name__, "description", "examination", "network", "operations", "receiver")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,18 +7,16 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+import interactor_ext
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext.cli import description, operations
 from interactor_ext.cli.answers import Answers
 from interactor_ext.cli.output import confirmed, note, write
-from interactor_ext.cli.settings import Insecure, Namespace, settings
-
-if TYPE_CHECKING:
-    from interactor_ext import InteractorClient
+from interactor_ext.cli.settings import Insecure, Namespace, client_of
 
 
 def complete_operation(incomplete: str) -> list[tuple[str, str]]:
@@ -100,9 +98,7 @@ def api(
     answers = Answers(output=output, field=field, show_secrets=show_secret, compact=as_json)
     answers.refuse_to_lose(described.shown_once, operation)
     given = dict(_pair(each) for each in parameters or ())
-    from interactor_ext import InteractorClient
-
-    with InteractorClient(**settings(namespace, insecure)) as client:
+    with client_of(namespace, insecure) as client:
         body = _completed(described, _body(data), client)
         request = operations.arguments(described, given, body)
         if described.namespaced and client.config.namespace is None and "namespace" not in given:
@@ -167,7 +163,7 @@ def _body(data: str | None) -> Any:
         raise ConfigurationError(f"The body isn't valid JSON: {error}.") from None
 
 
-def _completed(described: operations.Described, body: Any, client: InteractorClient) -> Any:
+def _completed(described: operations.Described, body: Any, client: interactor_ext.InteractorClient) -> Any:
     """Add the client's credentials to the body of an account server operation, so users needn't type them."""
     names = (described.body or {}).get("properties", {})
     if described.operation.server != "account" or not names:
@@ -178,7 +174,7 @@ def _completed(described: operations.Described, body: Any, client: InteractorCli
 
 
 def _events(
-    client: InteractorClient, described: operations.Described, given: dict[str, str], limit: int | None
+    client: interactor_ext.InteractorClient, described: operations.Described, given: dict[str, str], limit: int | None
 ) -> Iterator[Any]:
     """Yield the events of a stream, as JSON."""
     if client.config.namespace is None and "namespace" in given:

@@ -14,7 +14,7 @@ from interactor_ext._interactor import __version__
 from interactor_ext.cli.groups import group
 from interactor_ext.cli.mistaken import with_advice
 from interactor_ext.cli.output import complain, write
-from interactor_ext.cli.sandbox import needs_sandbox, sandbox
+from interactor_ext.cli.sandbox import sandbox, sandbox_class
 from interactor_ext.cli.settings import load_env_file
 
 
@@ -105,8 +105,7 @@ def _root(
 
 def demo() -> None:
     """Run the quickstart against an embedded sandbox. Needs no credentials."""
-    try:
-        from interactor_ext.cli.demo import main
-    except ImportError:
-        raise needs_sandbox() from None
+    sandbox_class()
+    from interactor_ext.cli.demo import main
+
     raise typer.Exit(main())

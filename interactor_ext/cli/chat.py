@@ -6,17 +6,15 @@ import contextlib
 import shlex
 import sys
 import warnings
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import interactor_ext
 from interactor_ext._engine.errors import ConfigurationError, InteractorError
+from interactor_ext._interactor import models
 from interactor_ext.cli.output import Answer, chosen, complain, write, write_markdown
 from interactor_ext.cli.settings import Insecure, Namespace, settings
-
-if TYPE_CHECKING:
-    from interactor_client.models import Room
-    from interactor_ext import InteractorClient
 
 _SHOWN = 20
 
@@ -32,10 +30,8 @@ def chat(
     insecure: Insecure = False,
 ) -> None:
     """Talk to an assistant. Tools that it calls don't run. The commands are /history, /room and /quit."""
-    from interactor_ext import InteractorClient
-
     options = settings(namespace, insecure)
-    with InteractorClient(**options) as user:
+    with interactor_ext.InteractorClient(**options) as user:
         if web:
             from interactor_ext.cli.chat_page import serve
 
@@ -48,11 +44,11 @@ def chat(
             _converse(user, _enter(user, room, assistant), is_new=room is None)
 
 
-def _enter(user: InteractorClient, room: str | None, assistant: str | None) -> Room:
+def _enter(user: interactor_ext.InteractorClient, room: str | None, assistant: str | None) -> models.Room:
     return user.rooms.get(room) if room else user.rooms.create(assistant_id=assistant or _only_assistant(user))
 
 
-def _converse(user: InteractorClient, room: Room, *, is_new: bool) -> None:
+def _converse(user: interactor_ext.InteractorClient, room: models.Room, *, is_new: bool) -> None:
     write(f"Room {room.id}. Type /quit or press Ctrl-D to leave.", "dim")
     if not is_new:
         _show_history(user, room)
@@ -64,7 +60,7 @@ def _converse(user: InteractorClient, room: Room, *, is_new: bool) -> None:
         _run_command_or_send(user, room, text)
 
 
-def _run_command_or_send(user: InteractorClient, room: Room, text: str) -> None:
+def _run_command_or_send(user: interactor_ext.InteractorClient, room: models.Room, text: str) -> None:
     try:
         if text == "/history":
             _show_history(user, room)
@@ -78,17 +74,15 @@ def _run_command_or_send(user: InteractorClient, room: Room, text: str) -> None:
         complain(error, verbose=False)  # the conversation continues
 
 
-def _send(user: InteractorClient, room: Room, text: str) -> None:
-    from interactor_client.models import MessageDelta, ToolCallStart
-
+def _send(user: interactor_ext.InteractorClient, room: models.Room, text: str) -> None:
     note = ""
     with warnings.catch_warnings(), user.chat(room.id, text) as reply, Answer() as answer:
         warnings.simplefilter("ignore", RuntimeWarning)  # about tools that aren't run: the command reports them itself
         try:
             for event in reply:
-                if isinstance(event, MessageDelta):
+                if isinstance(event, models.MessageDelta):
                     answer.write(event.content)
-                elif isinstance(event, ToolCallStart):
+                elif isinstance(event, models.ToolCallStart):
                     note = f"(calls {event.tool_call.tool_id}; tools don't run here, /history shows the result later)"
                     break
         except KeyboardInterrupt:
@@ -105,7 +99,7 @@ def _ask() -> str | None:
         return None
 
 
-def _show_history(user: InteractorClient, room: Room) -> None:
+def _show_history(user: interactor_ext.InteractorClient, room: models.Room) -> None:
     newest = user.messages.list(room.id, order="desc", per_page=_SHOWN)
     for message in reversed(newest.data):
         write(f"{message.role or '?'}> ", "cyan", end="")
@@ -115,7 +109,7 @@ def _show_history(user: InteractorClient, room: Room) -> None:
         write(f"(the last {_SHOWN} messages)", "dim")
 
 
-def _only_assistant(user: InteractorClient) -> str:
+def _only_assistant(user: interactor_ext.InteractorClient) -> str:
     found = user.assistants.list(per_page=_SHOWN)
     if len(found) == 1 and found.meta.has_more is not True:
         return found.data[0].id

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from interactor_ext.cli import examination, network
 from interactor_ext.cli.output import hanging, write, write_json
 from interactor_ext.cli.settings import AsJson, Insecure, Namespace
-
-if TYPE_CHECKING:
-    from interactor_ext.cli.network import Finding
 
 _MARKS = {"ok": ("ok", "green"), "warning": ("!", "yellow"), "failed": ("FAIL", "bold red"), "skipped": ("-", "dim")}
 _COLUMN = 18
@@ -35,11 +33,9 @@ def doctor(
 
     Exits with status 1 if a check failed.
     """
-    from interactor_ext.cli.examination import examine, examine_receiver
-
     findings = []
-    checks = examine(namespace, tuple(needs or ()), allow_insecure_http=insecure)
-    for finding in chain(checks, map(examine_receiver, [router])):
+    checks = examination.examine(namespace, tuple(needs or ()), allow_insecure_http=insecure)
+    for finding in chain(checks, map(examination.examine_receiver, [router])):
         findings.append(finding)
         if not as_json:
             _show(finding)
@@ -54,7 +50,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _show(finding: Finding) -> None:
+def _show(finding: network.Finding) -> None:
     mark, style = _MARKS[finding.status]
     write(f"{mark:<5}", style, end="")
     write(f"{finding.check:<13}", "bold" if finding.status == "failed" else "", end="")
@@ -63,7 +59,7 @@ def _show(finding: Finding) -> None:
         write(f"{'':<{_COLUMN}}{hanging(finding.advice, _COLUMN)}", style)
 
 
-def _verdict(findings: list[Finding], healthy: bool) -> str:
+def _verdict(findings: list[network.Finding], healthy: bool) -> str:
     failed, warned = (
         ", ".join(dict.fromkeys(each.check for each in findings if each.status == status))
         for status in ("failed", "warning")

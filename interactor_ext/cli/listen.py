@@ -6,21 +6,19 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
+import interactor_ext
 from interactor_ext._engine.errors import ConfigurationError, InteractorError
 from interactor_ext._engine.waiting import ThreadWaiter
 from interactor_ext.cli import receiver
 from interactor_ext.cli.deliveries import SecretFile, known_events, secret_of
 from interactor_ext.cli.output import note, write
 from interactor_ext.cli.program import signals_handled
-from interactor_ext.cli.settings import Insecure, Namespace, settings
-
-if TYPE_CHECKING:
-    from interactor_ext import InteractorClient
+from interactor_ext.cli.settings import Insecure, Namespace, client_of
 
 # Ctrl-C, the end of a service, and a closed terminal.
 _STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -60,9 +58,7 @@ def listen(
         stack.enter_context(signals_handled(_STOP_SIGNALS, lambda *_: ended.wake()))
         url = stack.enter_context(receiver.served(host, port, secret, save, forward_to))
         if forward_to is not None:
-            from interactor_ext import InteractorClient
-
-            client = stack.enter_context(InteractorClient(**settings(namespace, insecure)))
+            client = stack.enter_context(client_of(namespace, insecure))
             where = public_url or _reachable(url, client)
             stack.enter_context(_registered(client, where, secret))
         to = f", forwarding to {forward_to}" if forward_to else ""
@@ -73,7 +69,7 @@ def listen(
         write("")
 
 
-def _reachable(url: str, client: InteractorClient) -> str:
+def _reachable(url: str, client: interactor_ext.InteractorClient) -> str:
     from interactor_ext._interactor.config.checks import is_loopback
 
     if is_loopback(urlsplit(client.config.core_api_url).hostname or ""):
@@ -84,7 +80,7 @@ def _reachable(url: str, client: InteractorClient) -> str:
 
 
 @contextmanager
-def _registered(client: InteractorClient, url: str, secret: str) -> Iterator[None]:
+def _registered(client: interactor_ext.InteractorClient, url: str, secret: str) -> Iterator[None]:
     """Register a webhook for the duration of the block."""
     types: list[Any] = [*known_events()]  # a type checker knows each of them
     webhook = client.webhooks.create(url=url, events=types, secret=secret)

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import interactor_ext
+from interactor_ext import tools as sdk_tools
 from interactor_ext._engine.errors import ConfigurationError, InteractorError
-from interactor_ext.cli import docs
-from interactor_ext.cli.sandbox import inspector_url, needs_sandbox
+from interactor_ext.cli import description, docs, operations
+from interactor_ext.cli.sandbox import inspector_url, sandbox_class
 
 if TYPE_CHECKING:
-    from interactor_ext import InteractorClient
     from interactor_ext.sandbox import Sandbox
-    from interactor_ext.tools import ToolSet
 
 _NEWEST = 20
 
@@ -31,36 +31,27 @@ def mcp() -> None:
         from mcp.server.stdio import stdio_server
     except ImportError:
         raise ConfigurationError("This command needs an extra: pip install 'interactor-sdk[cli,mcp]'") from None
-    try:
-        from interactor_ext.sandbox import Sandbox
-    except ImportError:
-        raise needs_sandbox() from None
 
-    async def serve(tools: ToolSet) -> None:
+    async def serve(tools: interactor_ext.ToolSet) -> None:
         server = tools.serve_mcp(name="interactor")
         async with stdio_server() as (reads, writes):
             await server.run(reads, writes, server.create_initialization_options())
 
-    with Sandbox().run() as sandbox, sandbox.client() as client:
+    with sandbox_class()().run() as sandbox, sandbox.client() as client:
         asyncio.run(serve(_tools(sandbox, client)))
 
 
 @contextmanager
 def _readable_errors() -> Iterator[None]:
     """Turn an error into text for the assistant, which reads what is wrong with its call."""
-    from interactor_ext.tools import ToolError
-
     try:
         yield
     except (InteractorError, ValueError) as error:
-        raise ToolError(str(error)) from None
+        raise sdk_tools.ToolError(str(error)) from None
 
 
-def _tools(sandbox: Sandbox, client: InteractorClient) -> ToolSet:
-    from interactor_ext.cli import description, operations
-    from interactor_ext.tools import ToolSet
-
-    tools = ToolSet()
+def _tools(sandbox: Sandbox, client: interactor_ext.InteractorClient) -> interactor_ext.ToolSet:
+    tools = interactor_ext.ToolSet()
 
     @tools.tool
     def search_docs(words: str) -> list[dict[str, Any]]:

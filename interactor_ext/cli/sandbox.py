@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from interactor_ext._engine.errors import ConfigurationError, InteractorError
+from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.logs import sandbox_logger
 from interactor_ext._engine.redaction import escape_controls
 from interactor_ext.cli.output import note, write
@@ -92,11 +92,7 @@ def sandbox(
 ) -> None:
     """Serve a sandbox of the platform on this machine until Ctrl-C, or while a program runs."""
     _log("WARNING" if program else "INFO")
-    try:
-        from interactor_ext.sandbox import Sandbox
-    except ImportError:
-        raise needs_sandbox() from None
-    served = Sandbox(
+    served = sandbox_class()(
         token_lifetime=token_lifetime,
         enforce_limits=enforce_limits,
         word_delay=word_delay,
@@ -121,8 +117,13 @@ def sandbox(
         write("\nStopped.")
 
 
-def needs_sandbox() -> InteractorError:
-    return ConfigurationError("The sandbox needs an extra: pip install 'interactor-sdk[sandbox]'")
+def sandbox_class() -> type[Sandbox]:
+    """Return the class. Raises ConfigurationError without its extra."""
+    try:
+        from interactor_ext.sandbox import Sandbox
+    except ImportError:
+        raise ConfigurationError("The sandbox needs an extra: pip install 'interactor-sdk[sandbox]'") from None
+    return Sandbox
 
 
 def _run(served: Sandbox, program: list[str], host: str, port: int, env_path: Path | None) -> int:

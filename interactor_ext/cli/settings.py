@@ -10,6 +10,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+import interactor_ext
 from interactor_ext._engine.errors import ConfigurationError
 
 Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Tenant, such as user_123.")]
@@ -43,6 +44,11 @@ def settings(namespace: str | None, insecure: bool) -> dict[str, Any]:
         "user_agent_suffix": "interactor-cli",
         "allow_insecure_http": insecure,
     }
+
+
+def client_of(namespace: str | None, insecure: bool) -> interactor_ext.InteractorClient:
+    """Return a client. Raises ConfigurationError as `settings` does."""
+    return interactor_ext.InteractorClient(**settings(namespace, insecure))
 
 
 def load_env_file(path: Path) -> None:

@@ -6,19 +6,18 @@ import getpass
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+import interactor_ext
+from interactor_ext import tools as sdk_tools
 from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.named_object import load_named
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext.cli.groups import group
 from interactor_ext.cli.output import confirmed, masked, write, write_json
-from interactor_ext.cli.settings import AsJson, Insecure, Namespace, settings
-
-if TYPE_CHECKING:
-    from interactor_ext import InteractorClient, ToolSet
-    from interactor_ext.tools import WaitingCall
+from interactor_ext.cli.settings import AsJson, Insecure, Namespace, client_of
 
 tools: typer.Typer = group("Approve or reject tool calls that need approval.")
 
@@ -87,18 +86,19 @@ def reject(
 
 
 @contextmanager
-def _opened(name: str, namespace: str | None, insecure: bool) -> Iterator[tuple[ToolSet, InteractorClient]]:
-    from interactor_ext import InteractorClient, ToolSet
-    from interactor_ext._engine.named_object import load_named
-
+def _opened(
+    name: str, namespace: str | None, insecure: bool
+) -> Iterator[tuple[interactor_ext.ToolSet, interactor_ext.InteractorClient]]:
     found: Any = load_named(name, "ToolSet", "shop.tools:tools")
-    if not isinstance(found, ToolSet):
+    if not isinstance(found, interactor_ext.ToolSet):
         raise ConfigurationError(f"{name!r} isn't a ToolSet; its type is {type(found).__name__}.")
-    with InteractorClient(**settings(namespace, insecure)) as user:
+    with client_of(namespace, insecure) as user:
         yield found, user
 
 
-def _chosen(found: ToolSet, user: InteractorClient, room: str, call_id: str) -> WaitingCall:
+def _chosen(
+    found: interactor_ext.ToolSet, user: interactor_ext.InteractorClient, room: str, call_id: str
+) -> sdk_tools.WaitingCall:
     for call in found.pending(user, room):
         if call.id == call_id:
             return call
@@ -108,7 +108,7 @@ def _chosen(found: ToolSet, user: InteractorClient, room: str, call_id: str) -> 
     )
 
 
-def _show(call: WaitingCall) -> None:
+def _show(call: sdk_tools.WaitingCall) -> None:
     write(f"{call.id} ", "bold cyan", end="")
     write(clean_text(call.tool))
     for line in json.dumps(masked(call.arguments), indent=2, ensure_ascii=False).splitlines():

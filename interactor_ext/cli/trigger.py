@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+import interactor_ext
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.lazy import httpx
 from interactor_ext.cli import operations
@@ -21,10 +22,7 @@ from interactor_ext.cli.deliveries import (
 )
 from interactor_ext.cli.output import write
 from interactor_ext.cli.sandbox import inspector_url
-from interactor_ext.cli.settings import Insecure, Namespace, settings
-
-if TYPE_CHECKING:
-    from interactor_ext import InteractorClient
+from interactor_ext.cli.settings import Insecure, Namespace, client_of
 
 
 def trigger(
@@ -50,10 +48,7 @@ def trigger(
     """
     data = _data(event, namespace, changes or [])
     if to is None:
-        from interactor_ext import InteractorClient
-
-        options = settings(namespace, insecure)
-        with InteractorClient(**options) as client:
+        with client_of(namespace, insecure) as client:
             _publish(client, event, data)
         return
     from interactor_ext.testing.deliveries import WebhookFactory
@@ -103,7 +98,7 @@ def _value(text: str, schema: dict[str, Any]) -> Any:
         return text
 
 
-def _publish(client: InteractorClient, event: str, data: dict[str, Any]) -> None:
+def _publish(client: interactor_ext.InteractorClient, event: str, data: dict[str, Any]) -> None:
     namespace = client.config.namespace or ""
     listening = [each for each in client.webhooks.iterate() if each.active is not False and event in each.events]
     if not listening:

@@ -204,27 +204,25 @@ class Sandbox(Advised, calls=True):
 
     def client(self, **options: Any) -> interactor_ext.InteractorClient:
         """An SDK client of this sandbox; `options` are its arguments. Environment variables are ignored."""
-        from interactor_ext import InteractorClient
         from interactor_ext._engine.network.sync_transport import Transport
 
         options = self._with_connection(options)
         if options.get("transport") is not None:
-            return InteractorClient(**options)
+            return interactor_ext.InteractorClient(**options)
         options["transport"] = transport = Transport(trust_env=False)
-        client = InteractorClient(**options)
+        client = interactor_ext.InteractorClient(**options)
         # For clients that are never closed, as with the transport that a client creates for itself.
         weakref.finalize(client._shared.transport, transport.retire)
         return client
 
     def async_client(self, **options: Any) -> interactor_ext.AsyncInteractorClient:
         """Like `client`, for asyncio."""
-        from interactor_ext import AsyncInteractorClient
         from interactor_ext._engine.network.async_transport import AsyncTransport
 
         options = self._with_connection(options)
         if options.get("transport") is None:
             options["transport"] = AsyncTransport(trust_env=False)
-        return AsyncInteractorClient(**options)
+        return interactor_ext.AsyncInteractorClient(**options)
 
     @property
     def requests(self) -> Journal[RequestRecord]:

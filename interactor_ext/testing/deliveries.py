@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from interactor_client.base import components
 from interactor_client.models import EVENT_MODELS
+from interactor_ext._engine.lazy import httpx
 from interactor_ext.webhooks import WebhookAnswer, parse_event, sign
 
 if TYPE_CHECKING:
-    import httpx
-
     from interactor_client.models import WebhookEvent
 
 # How many seconds the platform waits for a receiver (`Webhook deliveries` in the contract).
@@ -56,16 +55,12 @@ class SignedDelivery:
 
     def post(self, url: str) -> WebhookAnswer:
         """Deliver over HTTP to a server, without proxies. Raises httpx.TransportError without a response in 30 s."""
-        import httpx
-
         verify = httpx.create_ssl_context()  # with SSL_CERT_FILE
         with httpx.Client(timeout=ANSWER_TIMEOUT, trust_env=False, verify=verify) as client:
             return _answer(client.post(url, content=self.body, headers=self.headers))
 
     async def apost(self, url: str) -> WebhookAnswer:
         """Like `post`, but for a server in the caller's own event loop."""
-        import httpx
-
         verify = httpx.create_ssl_context()
         async with httpx.AsyncClient(timeout=ANSWER_TIMEOUT, trust_env=False, verify=verify) as client:
             return _answer(await client.post(url, content=self.body, headers=self.headers))
@@ -76,8 +71,6 @@ class SignedDelivery:
         Raises RuntimeError for an ASGI application if an event loop is running: use `asend` there. The application's
         lifespan isn't started.
         """
-        import httpx
-
         if _is_asgi(app):
             try:
                 asyncio.get_running_loop()
@@ -92,8 +85,6 @@ class SignedDelivery:
 
     async def asend(self, app: Any, path: str = "/") -> WebhookAnswer:
         """Like `send`, but for an ASGI application in the running event loop."""
-        import httpx
-
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=IN_PROCESS) as client:
             return _answer(await client.post(path, content=self.body, headers=self.headers))
 

@@ -60,20 +60,18 @@ class PendingCall:
 
 def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, PendingCall]:
     """Return the call in an event or a model, and the view of its tenant."""
-    from interactor_client.models import RoomToolCallPendingEvent, ToolCall, ToolCallStart
-
-    if isinstance(source, ToolCallStart):
+    if isinstance(source, models.ToolCallStart):
         source = source.tool_call
     if not hasattr(user, "_view") or isinstance(source, str | dict):
         raise TypeError("Write tools.run(user, tool_call): a client's view, and the call of an event or a message.")
     view_namespace = user._view.namespace
-    if isinstance(source, ToolCall):
+    if isinstance(source, models.ToolCall):
         if not room_id:
             raise ValueError(f"the tool call {source.id} doesn't name its room: pass room_id=")
         if is_finished(source):
             raise ValueError(f"the tool call {source.id} is already {source.status or 'completed'}")
         return user, PendingCall.of(source, room_id, view_namespace)
-    data = source.data if isinstance(source, RoomToolCallPendingEvent) else source
+    data = source.data if isinstance(source, models.RoomToolCallPendingEvent) else source
     owned = source if source.namespace else data
     namespace = owned.namespace or view_namespace
     if view_namespace is None:
