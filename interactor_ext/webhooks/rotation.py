@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
 from interactor_ext._engine.errors import WebhookError
+from interactor_ext.webhooks._settings import require_function
 from interactor_ext.webhooks.signature import WebhookVerifier
 
 _KNOWN_HERE_ALONE = (
@@ -62,13 +63,14 @@ async def arotate_secret(
 def _rotate(
     webhooks: Any, webhook_id: str, verifier: WebhookVerifier, hand_over: Callable[[str], object]
 ) -> Effects[SecretRotation]:
+    require_function(hand_over, "hand_over=")  # before the platform rotates the secret
     webhook = yield Invoke(webhooks.rotate_secret, (webhook_id,))
     secret = webhook.secret
     if not isinstance(secret, str) or not secret:
         raise WebhookError("The platform rotated the secret but didn't return the new one. Rotate again.")
     rotation = SecretRotation(verifier, secret)
     try:
-        yield Invoke(hand_over, (secret,))
+        yield Invoke(hand_over, (secret,), of_user=True)
     except Exception as error:
         error.add_note(_KNOWN_HERE_ALONE)
         raise

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from interactor_ext import WebhookError
+from interactor_ext import ConfigurationError, WebhookError
 from interactor_ext.webhooks import (
     WebhookVerifier,
     arotate_secret,
@@ -98,6 +98,18 @@ def test_secret_whose_hand_over_failed_still_verifies(mode: str) -> None:
     assert "whsec_new" not in caught.value.__notes__[0]
     assert verifies(verifier, "whsec_new")
     assert verifies(verifier, OLD_SECRET)
+
+
+def stored(secret: str) -> Iterator[None]:
+    yield
+
+
+@pytest.mark.parametrize("hand_over", [stored, "vault", lambda: None])
+def test_nothing_is_rotated_if_hand_over_would_lose_the_secret(hand_over: Any) -> None:
+    platform = Platform()
+    with pytest.raises(ConfigurationError, match="hand_over="):
+        rotate_secret(platform, "wh_1", verifier=WebhookVerifier(OLD_SECRET), hand_over=hand_over)
+    assert platform.rotated == []
 
 
 @pytest.mark.parametrize("secret", [None, "", 7])
