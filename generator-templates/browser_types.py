@@ -42,7 +42,9 @@ class _Declarations:
                 lines[-1] += ";"
             return "\n".join([*lines, ""])
         lines.append(f"export interface {name} {{")
-        for key, value in _properties(schema).items():
+        for key, value in schema["properties"].items():
+            if key in WITHHELD:
+                continue
             lines += _comment(value.get("description", ""), "  ")
             mark = "" if key in schema.get("required", []) else "?"
             lines.append(f"  {key if key.isidentifier() else json.dumps(key)}{mark}: {self._type(value)};")
@@ -85,10 +87,6 @@ class _Declarations:
 
 def _referenced(schema: Schema) -> str:
     return schema.get("$ref", "").rpartition("/")[2]
-
-
-def _properties(schema: Schema) -> dict[str, Schema]:
-    return {name: value for name, value in schema.get("properties", {}).items() if name not in WITHHELD}
 
 
 def _comment(text: str, indent: str) -> list[str]:

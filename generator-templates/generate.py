@@ -70,6 +70,11 @@ def generate(document: Document, package: Path, *, foreign: str = "", skip: bool
     else:
         api = parse(document, own=not foreign)
     build(api, package, left_out, foreign)
+    for module in _SHARED if foreign else ():
+        text = (TEMPLATES / "package" / f"{module}.py").read_text(encoding="utf-8")
+        names = ast.literal_eval(text.rpartition("__all__ = ")[2])
+        imports = f"from interactor_client.{module} import {', '.join(names)}\n\n__all__ = {names}"
+        write(package / f"{module}.py", f'"""The same for all APIs."""\n\n{imports}\n')
     # ruff leaves unused imports in an __init__.py.
     inits = [path.rename(path.with_name("_resources.py")) for path in (package / "api").glob("*/__init__.py")]
     for arguments in (LINT, FORMAT):
@@ -82,16 +87,8 @@ def generate(document: Document, package: Path, *, foreign: str = "", skip: bool
         path.rename(path.with_name("__init__.py"))
     texts = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
     unneeded = [f"{name}.py" for name in ("bodies", "streamed") if f"{name} import" not in texts]
-    unused = shutil.ignore_patterns(*unneeded, *(["pages.py"] if foreign else []))
+    unused = shutil.ignore_patterns(*unneeded, *(["errors.py", "pages.py", "types.py"] if foreign else []))
     shutil.copytree(TEMPLATES / "package", package, ignore=unused, dirs_exist_ok=True)
-    for module in _SHARED if foreign else ():
-        path = package / f"{module}.py"
-        names = ast.literal_eval(path.read_text(encoding="utf-8").rpartition("__all__ = ")[2])
-        lines = [f"    {each}," for each in names], [f'    "{each}",' for each in names]
-        imports = "\n".join(
-            [f"from interactor_client.{module} import (", *lines[0], ")\n\n__all__ = [", *lines[1], "]"]
-        )
-        path.write_text(f'"""The same for all APIs."""\n\n{imports}\n', encoding="utf-8")
     if foreign:
         for path in package.rglob("*.py"):
             path.write_text(f"{PYRIGHT}{path.read_text(encoding='utf-8')}", encoding="utf-8")

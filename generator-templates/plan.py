@@ -58,7 +58,7 @@ class Type:
     item: Type | None = None
     """Of a list, or of the values of a map."""
     only: Type | None = None
-    """Of a union whose other variant is null."""
+    """Of a union whose other variants are null, or times like this one."""
     variants: Variants | None = None
     """For other unions. None if anything is allowed: then nothing is checked."""
 
@@ -67,7 +67,7 @@ class Type:
         """Whether there are values that don't fit, or that have to be converted."""
         if self.kind == "union":
             return self.only.is_checked if self.only else self.variants is not None
-        return self.kind != "any"
+        return self.kind not in ("any", "bytes")
 
 
 @dataclass(frozen=True, kw_only=True)

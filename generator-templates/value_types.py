@@ -118,6 +118,8 @@ class Types:
             by_annotation.setdefault(of.annotation, (of, self.target(each)[1]))
         types = [of for of, _ in by_annotation.values()]
         others = [each for each in types if each.kind != "null"]
+        if not others:
+            return types[0]
         objects = self._objects([each for each in by_annotation.values() if each[0].kind in ("dict", "map", "model")])
         annotations = [each.annotation for each in others]
         if objects and len(objects.models) > 1 and not objects.fallback and not objects.map:
@@ -130,7 +132,7 @@ class Types:
         is_checked = "Any" not in annotations
         if nullable and is_checked:
             annotations.append("None")
-        only = others[0] if len(others) == 1 else None
+        only = others[0] if len(others) == 1 or all(each.kind in ("date", "datetime") for each in others) else None
         return Type(
             kind="union",
             annotation=" | ".join(annotations),

@@ -76,10 +76,7 @@ def as_text(name: str, value: Any) -> str:
     Raises:
         ValueError: `value` is None, or contains another list or object.
     """
-    plain = to_json(value)
-    if isinstance(plain, dict):
-        plain = [part for pair in plain.items() for part in pair]
-    return ",".join(_texts(name, plain if isinstance(plain, list) else [plain]))
+    return ",".join(_texts(name, to_json(value)))
 
 
 def in_query(name: str, value: Any, style: str) -> dict[str, Any]:
@@ -101,9 +98,7 @@ def in_query(name: str, value: Any, style: str) -> dict[str, Any]:
         }
     if isinstance(plain, dict) and style == "form":
         return {key: _texts(name, each if isinstance(each, list) else [each]) for key, each in plain.items()}
-    if isinstance(plain, dict):
-        plain = [part for pair in plain.items() for part in pair]
-    texts = _texts(name, plain if isinstance(plain, list) else [plain])
+    texts = _texts(name, plain)
     separator = {"comma": ",", "spaceDelimited": " ", "pipeDelimited": "|"}.get(style)
     if separator is None:
         return {name: texts}
@@ -112,7 +107,10 @@ def in_query(name: str, value: Any, style: str) -> dict[str, Any]:
     return {name: separator.join(texts)}
 
 
-def _texts(name: str, values: list[Any]) -> list[str]:
+def _texts(name: str, value: Any) -> list[str]:
+    """The items of a list, the keys and values of an object in turn, or `value` itself."""
+    plain = [part for pair in value.items() for part in pair] if isinstance(value, dict) else value
+    values = plain if isinstance(plain, list) else [plain]
     if any(value is None or isinstance(value, list | dict) for value in values):
         raise ValueError(f"{name} can't contain null, or a list or object within another")
     return [value if isinstance(value, str) else json.dumps(value) for value in values]
@@ -220,9 +218,7 @@ def raise_decode_error(model: str, field: str, expected: str, value: object) -> 
 
 def as_object(model: str, value: object) -> dict[str, Any]:
     """A copy of a model's source, which may be modified."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise_decode_error(model, "", "an object", value)
+    return as_dict(model, "", value)
 
 
 def as_dict(model: str, field: str, value: object) -> dict[str, Any]:
