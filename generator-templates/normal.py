@@ -371,7 +371,7 @@ class Normal:
                     result[key] = list(dict.fromkeys([*first, *second]))
                 case "enum":
                     result[key] = [each for each in first if each in second]
-                case "additionalProperties":
+                case "additionalProperties" | "items":
                     if isinstance(first, dict) and isinstance(second, dict):
                         result[key] = {"allOf": [first, second]}
                     else:

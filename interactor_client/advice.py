@@ -29,7 +29,7 @@ _OTHER_WORDS = {
     "aclose": "close",
     **RESOURCES,
 }
-_VIEW = 'client.namespace("...")'
+_VIEW = 'client.namespace("...")' if __package__ == "interactor_client" else "client"
 _MAX_NAMES = 40
 # Names that exist, but that nobody looks for.
 _IDLE_NAMES = {"add_note", "args", "default_code", "with_traceback", "additional_properties"}

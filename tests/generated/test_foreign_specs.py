@@ -38,6 +38,10 @@ with Petstore(base_url=URL) as shop:
     print(pet.id, pet.name, pet.tag)
     print([pet.name for pet in shop.pets.list(limit=2)])
     try:
+        shop.pets.list(2)  # type: ignore[call-arg]
+    except TypeError as error:
+        print(error)
+    try:
         shop.pets.show_by_id("none")
     except NotFoundError as error:
         print(error.status)
@@ -153,6 +157,7 @@ BOUGHT = """\
 SHOWN = """\
 7 Kit cat
 ['Rex', 'Tom']
+Pets.list() takes 1 positional argument but 2 were given: write client.pets.list(limit=...)
 404
 ['Rex', 'Tom', 'Ada']
 """

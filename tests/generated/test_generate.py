@@ -53,8 +53,10 @@ SHAPES = {
     "Job": record("job", job=TEXT),
     "Oops": record("oops", oops=TEXT),
     "Missing": record("missing", missing=TEXT),
-    "Envelope": record("", links=record("", first=TEXT)),
-    "Paged": {"allOf": [reference("Envelope"), record("", links=record("", last=TEXT))]},
+    "Envelope": record("", links=record("", first=TEXT), rows={"type": "array", "items": record("", a=TEXT)}),
+    "Paged": {
+        "allOf": [reference("Envelope"), record("", links=record("", last=TEXT), rows={"items": record("", b=TEXT)})]
+    },
     "Tree": {"type": "object", "additionalProperties": reference("Tree")},
     "Thing": {
         "description": 'Holds \\ and """ and ends with a "quote"',
@@ -313,8 +315,9 @@ def test_defaults_are_not_sent_and_null_only_for_nullable_fields(shapes: ModuleT
 
 
 def test_property_of_two_parts_of_an_all_of_has_the_fields_of_both(shapes: ModuleType) -> None:
-    links = shapes.models.Paged.from_dict({"links": {"first": "a", "last": "b"}}).links
-    assert (links.first, links.last) == ("a", "b")
+    links = {"first": "a", "last": "b"}
+    paged = shapes.models.Paged.from_dict({"links": links, "rows": [{"a": "c", "b": "d"}]})
+    assert (paged.links.first, paged.links.last, paged.rows[0].a, paged.rows[0].b) == ("a", "b", "c", "d")
 
 
 def test_union_variant_is_chosen_by_its_constant(shapes: ModuleType) -> None:
