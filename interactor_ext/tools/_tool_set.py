@@ -258,6 +258,8 @@ class ToolSet(Advised, calls=True):
             ApprovalError: there is no such call; it has its result; or its arguments have changed since.
             InteractorError: the result could not be submitted. Call it again: the function does not run twice.
         """
+        if not isinstance(by, str) or not by.strip():
+            raise ValueError(f"by= must be the name of the person who approves the call, not {by!r}.")
         return user._run_effects(self._decided(user, call, _Decision("approved", by)))
 
     @overload

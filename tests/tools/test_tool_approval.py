@@ -324,7 +324,7 @@ def test_approval_outlives_a_restart_of_everything(tmp_path: Path) -> None:
 
 
 @sync_and_async
-def test_only_what_was_shown_is_approved_and_only_by_its_tenant(mode: str, sandbox: Sandbox) -> None:
+def test_only_what_was_shown_is_approved_and_only_by_somebody_of_its_tenant(mode: str, sandbox: Sandbox) -> None:
     tools = Refunds()
     _, waiting = waiting_in(mode, sandbox, tools)
 
@@ -341,6 +341,9 @@ def test_only_what_was_shown_is_approved_and_only_by_its_tenant(mode: str, sandb
     assert caught.value.code == "call_not_found"
     with pytest.raises(ApprovalError, match="doesn't need the approval of this ToolSet"):
         decide(mode, sandbox, lambda user: ToolSet().approve(user, waiting, by="alice"))
+    for nobody in (None, "", " "):
+        with pytest.raises(ValueError, match="by= must be the name"):
+            decide(mode, sandbox, lambda user, by=nobody: tools.approve(user, waiting, by=by))
     assert tools.paid == []
 
 
