@@ -36,7 +36,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from interactor_ext import ToolSet, get_async_client
 from interactor_ext.relay import Relay
-from interactor_ext.tools import _ledger
+import interactor_ext.tools._ledger as _ledger
 from interactor_ext.webhooks import PostgresEventStore
 from tests.support.relay_server import authorize
 
@@ -94,7 +94,7 @@ class Shop(Served):
     """A server with the application, in a folder that all of them share."""
 
     def __init__(self, sandbox: Sandbox, folder: Path, command: list[str], *, drain: float, **options: Any) -> None:
-        settings = {"DRAIN": str(drain), "LEDGER": "", "TOOL_SECONDS": "0", "LEASE": "2", **options}
+        settings = {"DRAIN": str(drain), "LEDGER": "", "TOOL_SECONDS": "0", "LEASE": "60", **options}
         super().__init__(command, {**sandbox.env, **settings}, folder)
         self.folder = folder
         self.wait_until_it_answers(f"{MOUNT}/static/interactor-stream.js")
@@ -217,7 +217,7 @@ def test_tool_that_outlives_the_drain_is_logged_and_told_apart_by_the_next_proce
     packages, command = SERVERS[name]
     needs(packages)
     PostgresEventStore(postgres.dsn).create()
-    old = start(command, drain=0.2, LEDGER=postgres.dsn)
+    old = start(command, drain=0.2, LEDGER=postgres.dsn, LEASE="2")
     with old.page() as page:
         message = page.say(room, "Ship it.").json()["data"]["id"]
     eventually(lambda: old.effects() == ["began 4711"])
@@ -258,7 +258,7 @@ def test_rolling_restart_runs_each_tool_once_and_loses_no_answer(
     sandbox.replies.clear()
     for number in range(how_many):
         sandbox.replies.add(when=f"order {number}!", call=("ship", {"order": str(number)}), then="It is on its way.")
-    options = {"drain": PATIENCE, "LEDGER": postgres.dsn, "TOOL_SECONDS": "1", "LEASE": "60"}
+    options = {"drain": PATIENCE, "LEDGER": postgres.dsn, "TOOL_SECONDS": "1"}
     servers = [start(command, **options) for _ in range(2)]
     (servers[0].folder / "go").touch()
 
