@@ -46,7 +46,7 @@ def test_deadline_before_timeout_raises_error_that_names_the_deadline(mode: str)
                 get(mode, server.url, deadline=deadline)
             assert caught.value.sent
 
-    with_enough_time(attempt, 1, 5, 25)
+    with_enough_time(attempt, 0.2, 5, 25)
 
 
 @sync_and_async

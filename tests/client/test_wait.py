@@ -149,7 +149,7 @@ def test_look_that_times_out_is_repeated_within_the_wait(mode: str, sandbox: San
         options = {"timeout": timeout, "max_retries": 0}
         return waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id, timeout=60), **options)
 
-    assert with_enough_time(look, 0.5, 2.0, 8.0).status == "halted"
+    assert with_enough_time(look, 0.2, 2.0, 8.0).status == "halted"
 
 
 @sync_and_async

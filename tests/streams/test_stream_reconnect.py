@@ -175,7 +175,7 @@ def comment_and_fall_silent(mode: str) -> None:
         outcome = read_from(handler, mode, idle_timeout=idle_timeout)
         assert (outcome.error, outcome.text, outcome.reconnects) == (None, "1 2 3 ", 1)
 
-    with_enough_time(attempt, 0.9, 4, 16)
+    with_enough_time(attempt, 0.4, 4, 16)
 
 
 def test_missing_response_is_waited_for_no_longer_than_the_timeout() -> None:
@@ -195,7 +195,7 @@ def wait_for_a_response(mode: str) -> None:
         outcome = read_from(handler, mode, timeout=timeout)
         assert (outcome.error, outcome.reconnects) == (None, 1)
 
-    with_enough_time(attempt, 1, 4, 16)
+    with_enough_time(attempt, 0.3, 4, 16)
 
 
 @sync_and_async

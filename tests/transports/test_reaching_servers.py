@@ -167,7 +167,7 @@ def test_retry_after_a_timeout_on_an_idle_connection_takes_a_new_one(mode: str, 
             asyncio.run(main())
         assert [request.method for request in into_the_void] == [method]
 
-    with_enough_time(attempt, 0.5, 3, 10)
+    with_enough_time(attempt, 0.2, 1, 10)
 
 
 @sync_and_async

@@ -148,7 +148,7 @@ def test_waiting_for_a_thread_takes_nothing_of_the_time_of_handlers() -> None:
 
         assert {status(answer) for answer in asyncio.run(deliver())} == {(200, "handled")}
 
-    with_enough_time(attempt, 1.0, 8.0)
+    with_enough_time(attempt, 0.4, 8.0)
 
 
 async def test_delivery_without_a_free_thread_gets_503_and_stops_no_other_router(
