@@ -162,7 +162,7 @@ class WebhookRouter(Advised, calls=True):
         self.handler_timeout = handler_timeout
         checked_around(around)
         self.around = around
-        self._around_hand_over: Around | None = None
+        self._around_put: Around | None = None
         timeout = handler_timeout_of(handler_timeout, self.lease)
         self._in_caller = HandlerRun(None if handler_timeout is None else CALLER_THREADS, timeout)
         self._loop_threads = handler_threads()
@@ -497,20 +497,17 @@ class WebhookRouter(Advised, calls=True):
         return age if age > _memory_of(self.queue or self.store) else None
 
     def _accept(self, key: str, body: bytes) -> Effects[WebhookAnswer]:
-        is_new: bool = True
+        put: Any = self.hand_over if self.queue is None else self.queue.put
+        arguments = (body,) if self.queue is None else (self.key_prefix + key, body)
+        within = self._around_put
         try:
-            if self.queue is not None:
-                is_new = yield self.store_calls.call(self.queue.put, self.key_prefix + key, body)
-            elif self.hand_over is not None:
-                within = self._around_hand_over
-                hand_over = self.hand_over if within is None else surrounded(self.hand_over, within)
-                call = self.store_calls.call(hand_over, body)._replace(of_user=True)
-                runs_handlers = getattr(self.hand_over, "runs_handlers", False)  # in its caller's thread
-                yield call._replace(timeout=None) if runs_handlers else call
+            call = self.store_calls.call(put if within is None else surrounded(put, within), *arguments)
+            runs_handlers = getattr(put, "runs_handlers", False)  # in its caller's thread
+            is_new = yield call._replace(of_user=True, timeout=None if runs_handlers else call.timeout)
         except Exception:
             logger.exception("Webhook event %r couldn't be queued.", key)
             return answers.store_down()
-        return answers.handled("accepted" if is_new else "duplicate")
+        return answers.handled("accepted" if is_new or self.queue is None else "duplicate")
 
     def _handle_once(
         self, event: models.WebhookEvent, run: HandlerRun

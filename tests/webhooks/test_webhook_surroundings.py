@@ -464,18 +464,27 @@ from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
 def hand_over(body):
     connection.cursor().execute("SELECT 1")
 
-urlpatterns = [path("a", webhook_view(WebhookRouter(WebhookVerifier("whsec_5f1d3c"), hand_over=hand_over)))]
+class Inbox:
+    def put(self, key, body):
+        connection.cursor().execute("SELECT 1")
+
+verifier = WebhookVerifier("whsec_5f1d3c")
+routers = {"a": WebhookRouter(verifier, hand_over=hand_over), "b": WebhookRouter(verifier, queue=Inbox())}
+urlpatterns = [path(each, webhook_view(router)) for each, router in routers.items()]
 delivery = WebhookFactory("whsec_5f1d3c")("credential.expired")
 
 def post():
-    return Client().post("/a", delivery.body, "application/json", headers=delivery.headers).status_code
+    return [
+        Client().post(f"/{each}", delivery.body, "application/json", headers=delivery.headers).status_code
+        for each in routers
+    ]
 
 import logging
 logging.disable()
-assert post() == 200
+assert post() == [200, 200]
 end_connections()
-post()  # finds out that the connection has ended
-assert post() == 200
+post()  # finds out that the connections have ended
+assert post() == [200, 200]
 """
 RELAY_OF_DJANGO = """
 import httpx

@@ -8,8 +8,8 @@ router's `max_body`, whatever DATA_UPLOAD_MAX_MEMORY_SIZE says, even if a middle
 
 Both views ignore ATOMIC_REQUESTS, and the router runs each handler in a transaction of its own: an event is recorded as
 handled after its COMMIT, and a handler that raises is rolled back. Database connections are checked before and after
-each handler and around `hand_over`, as Django does for requests (CONN_MAX_AGE, CONN_HEALTH_CHECKS), in the router's
-threads too.
+each handler, `hand_over` and `put` of a queue, as Django does for requests (CONN_MAX_AGE, CONN_HEALTH_CHECKS), in the
+router's threads too.
 
 `"interactor_ext.webhooks.django"` in INSTALLED_APPS adds the command `manage.py interactor_webhooks` and the migration
 of the table that `router.claim_in` needs.
@@ -138,7 +138,7 @@ class _EveryAlias:
 def _surround(router: WebhookRouter, atomic: bool) -> None:
     if router.around is None:
         router.around = partial(HandlerScope, atomic=atomic)
-    router._around_hand_over = partial(HandlerScope, atomic=False)
+    router._around_put = partial(HandlerScope, atomic=False)
 
 
 def _close_old_connections() -> None:
