@@ -29,7 +29,13 @@ OF_A_SHELL = {
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no limit of open files")
 def test_surroundings_of_tests_are_the_same_in_any_shell(tmp_path: Path) -> None:
     (long := tmp_path / ("long-" * 20)).mkdir()
-    environment = {**os.environ, **OF_A_SHELL, "TMPDIR": str(long), "HOME": str(tmp_path / "none"), "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        **OF_A_SHELL,
+        "TMPDIR": str(long),
+        "HOME": str(tmp_path / "none"),
+        "PYTHONPATH": str(ROOT),
+    }
     command = ["sh", "-c", 'ulimit -Sn 256; exec "$0" -c "$1"', sys.executable, PROGRAM]
     done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     seen, folder, files = json.loads(done.stdout)
