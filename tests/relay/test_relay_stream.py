@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import socket
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from interactor_client.models import WorkflowState
-from interactor_ext import ConfigurationError, InteractorClient
-from interactor_ext.relay import Show
+from interactor_ext import AsyncInteractorClient, ConfigurationError, InteractorClient
+from interactor_ext.relay import Relay, Show
 from interactor_ext.relay._event_ids import EventIds, Position
 from interactor_ext.relay._hub import Hubs, Source
 from interactor_ext.relay._reader import HubOptions, Reader
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import Page, RelayServer, cookie_for, text_of
-from tests.support.scripted_server import RawServer
+from tests.support.scripted_server import Connection, FaultServer, RawServer, Request, settings_of
 from tests.support.virtual_time import run_in_virtual_time
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
 
@@ -499,6 +501,37 @@ def test_reader_who_missed_more_than_is_kept_gets_a_stream_of_the_platform_that_
         return await reader.next()
 
     assert re.findall(b'"content":"(.*?)"', run_in_virtual_time(main()) or b"") == [b"event 2, again"]
+
+
+def test_wsgi_stream_dropped_by_the_collector_in_the_thread_of_its_event_loop_is_closed() -> None:
+    has_left = threading.Event()
+
+    def respond(connection: Connection, request: Request) -> bool:
+        connection.head()
+        connection.wait_for_client_to_leave()
+        has_left.set()
+        return False
+
+    users = iter(["user_1"])
+
+    async def authorize(scope: Any) -> str | None:  # runs in that thread
+        gc.collect()
+        return next(users, None)
+
+    def call() -> Any:
+        return relay.wsgi({"REQUEST_METHOD": "GET", "PATH_INFO": "/rooms/room_1/stream"}, lambda *_: None)
+
+    with FaultServer([respond]) as server:
+        relay = Relay(AsyncInteractorClient(**settings_of(server.url)), authorize=authorize, grace=0)
+        cycle = [call()]
+        cycle.append(cycle)
+        gc.disable()
+        try:
+            del cycle
+            call()
+        finally:
+            gc.enable()
+        assert has_left.wait(PATIENCE)
 
 
 def test_event_larger_than_what_may_be_queued_reaches_its_reader(

@@ -44,7 +44,7 @@ class LoopThread:
 
     def result_of(self, awaitable: Awaitable[T], timeout: float | None = None) -> T:
         """Return the result of an awaitable. After `timeout` seconds it is cancelled, and TimeoutError raised."""
-        loop, future = self._started(awaitable, timeout)
+        loop, future = self._started(awaitable, timeout, waits=True)
         try:
             # A coroutine has a moment to end once it is cancelled; if it blocks the loop, nothing is cancelled.
             return future.result(None if timeout is None else timeout + _CANCEL_SECONDS)
@@ -57,12 +57,14 @@ class LoopThread:
             future.cancel()
 
     def start(self, awaitable: Awaitable[T]) -> Future[T]:
-        """Return the future of an awaitable, for the event loop of another thread."""
-        return self._started(awaitable, None)[1]
+        """Return the future of an awaitable. Doesn't wait, so a finaliser in any thread may call it."""
+        return self._started(awaitable, None, waits=False)[1]
 
-    def _started(self, awaitable: Awaitable[T], timeout: float | None) -> tuple[asyncio.AbstractEventLoop, Future[T]]:
+    def _started(
+        self, awaitable: Awaitable[T], timeout: float | None, *, waits: bool
+    ) -> tuple[asyncio.AbstractEventLoop, Future[T]]:
         try:
-            if self._thread is threading.current_thread():
+            if waits and self._thread is threading.current_thread():
                 raise RuntimeError(
                     "A synchronous call in an asynchronous function would wait for itself. Await the "
                     "asynchronous version there."
