@@ -29,8 +29,6 @@ from interactor_ext._interactor import __version__
 
 if TYPE_CHECKING:
     from opentelemetry import metrics, trace
-    from opentelemetry.metrics import Observation
-    from opentelemetry.trace import Span
 else:
     metrics = LazyModule("opentelemetry.metrics")
     trace = LazyModule("opentelemetry.trace")
@@ -138,12 +136,10 @@ class OpenTelemetryTelemetry(EqualBySettings):
                     self._queued.set(getattr(event, state), {"service": service, "state": state})
                 self._oldest.set(oldest, {"service": service})
 
-    def _observe_pools(self, options: object) -> Iterator[Observation]:
-        from opentelemetry.metrics import Observation
-
+    def _observe_pools(self, options: object) -> Iterator[metrics.Observation]:
         numbers = ConnectionCounts.sum(pool.connections() for pool in list(self._pools))
         for state, number in numbers._asdict().items():
-            yield Observation(number, {"state": state})
+            yield metrics.Observation(number, {"state": state})
 
     def _ended(self, event: RequestEnded) -> None:
         outcome: dict[str, Any] = {}
@@ -154,7 +150,7 @@ class OpenTelemetryTelemetry(EqualBySettings):
         self._durations.record(event.seconds, {**_about(event.request), **outcome})
         if not isinstance(event.started, tuple):
             return  # it couldn't be started
-        span: Span
+        span: trace.Span
         span, token = event.started
         if self._trace.get_current_span() is span:  # not if the garbage collector ends a call in another context
             self._context.detach(token)

@@ -16,13 +16,13 @@ from interactor_ext._engine.effects import Effects, Pause, seconds_until
 from interactor_ext._engine.errors import APITimeoutError, InteractorError
 from interactor_ext._engine.logs import tools_logger as logger
 from interactor_ext._engine.redaction import clean_text
+from interactor_ext._interactor import models
 from interactor_ext.tools._calls import ErrorResult, PendingCall, error_result, has_result, newest_messages
 from interactor_ext.webhooks._threads import StoreCalls
 from interactor_ext.webhooks.stores._contract import ClaimState
 from interactor_ext.webhooks.stores._memory import MemoryEventStore
 
 if TYPE_CHECKING:
-    from interactor_client.models import Message
     from interactor_ext.webhooks.stores._contract import EventStore
 
 # Seconds until another process takes over a call whose process has died. Renewed while the function runs.
@@ -82,7 +82,9 @@ class LedgerEntry:
         renewal = self._ledger.calls.renewal(claim, self._key, self._token, _LEASE)
         return (yield from run(ends_at, renewal))
 
-    def submit(self, send: Callable[[Any], Effects[Message]], ends_at: float | None, result: Any) -> Effects[Message]:
+    def submit(
+        self, send: Callable[[Any], Effects[models.Message]], ends_at: float | None, result: Any
+    ) -> Effects[models.Message]:
         if result is _SETTLED:
             messages = yield from newest_messages(self._user, self._call, ends_at)
             return messages[0]

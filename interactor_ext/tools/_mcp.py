@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from interactor_ext._engine.effects import run_async
 from interactor_ext._engine.errors import APIConnectionError, ConfigurationError
+from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext._interactor import __version__
@@ -21,9 +22,10 @@ from interactor_ext.tools._function import ToolFunction
 from interactor_ext.tools._shapes import Shape, error_text, require
 
 if TYPE_CHECKING:
-    from mcp import Client, ClientSession
-    from mcp import types as mcp_types
-    from mcp.server import Server
+    import mcp
+    import mcp.server
+else:
+    mcp = LazyModule("mcp")
 
 # How often a call checks whether its session's loop still runs: a loop stops without notice.
 _LOOP_CHECK_SECONDS = 1.0
@@ -37,12 +39,10 @@ Replace = Callable[[Iterable[str], Tools], None]
 class McpServer:
     """A server's tools, called through a session, which belongs to the event loop that awaits `start`."""
 
-    def __init__(self, session: ClientSession | Client, prefix: str, replace: Replace) -> None:
-        from mcp import Client
-
+    def __init__(self, session: mcp.ClientSession | mcp.Client, prefix: str, replace: Replace) -> None:
         # A `Client` handles the server's requests during a call; its session fetches lists without a cache.
         self._caller = session
-        self._session = session.session if isinstance(session, Client) else session
+        self._session = session.session if isinstance(session, mcp.Client) else session
         self._prefix = prefix
         self._replace = replace
         self._tools: Tools = {}
@@ -74,12 +74,10 @@ class McpServer:
     def _hear_notifications(self) -> None:
         # Before version 2026-07-28 the protocol reports changes only by notification, and a session only accepts a
         # handler for those when it is created.
-        from mcp.types import ToolListChangedNotification
-
         handler = self._session._message_handler
 
         async def hear(message: Any) -> None:
-            if isinstance(message, ToolListChangedNotification):
+            if isinstance(message, mcp.types.ToolListChangedNotification):
                 self._in_background(self._list_again())
             await handler(message)
 
@@ -107,8 +105,6 @@ class McpServer:
         task.add_done_callback(self._tasks.discard)
 
     async def _list_again(self, *, is_changed: bool = True) -> bool:
-        from mcp.types import CONNECTION_CLOSED
-
         try:
             async with self._listing:
                 self._put(await self._fetch())
@@ -116,21 +112,19 @@ class McpServer:
                     logger.info("the MCP server %s has changed its tools: register them again", self._name)
         except Exception as error:
             # Whoever closed the session doesn't need a warning.
-            level = logging.DEBUG if getattr(error, "code", None) == CONNECTION_CLOSED else logging.WARNING
+            level = logging.DEBUG if getattr(error, "code", None) == mcp.types.CONNECTION_CLOSED else logging.WARNING
             logger.log(level, "the MCP server %s didn't list its tools again: %s", self._name, error_text(error))
             return False
         return True
 
     async def _fetch(self) -> Tools:
-        from mcp.types import PaginatedRequestParams
-
         tools: Tools = {}
         page = await self._session.list_tools()
         while True:
             tools |= {self._prefix + tool.name: self._tool(self._prefix + tool.name, tool) for tool in page.tools}
             if not page.next_cursor:
                 return tools
-            page = await self._session.list_tools(params=PaginatedRequestParams(cursor=page.next_cursor))
+            page = await self._session.list_tools(params=mcp.types.PaginatedRequestParams(cursor=page.next_cursor))
 
     def _put(self, tools: Tools) -> None:
         try:
@@ -139,7 +133,7 @@ class McpServer:
             raise ValueError(f"{error}: add the tools of the MCP server {self._name} with another prefix=") from None
         self._tools = tools
 
-    def _tool(self, name: str, tool: mcp_types.Tool) -> ToolFunction:
+    def _tool(self, name: str, tool: mcp.types.Tool) -> ToolFunction:
         async def call(arguments: dict[str, Any]) -> Any:
             try:
                 result = await self._in_loop(partial(self._caller.call_tool, tool.name, arguments))
@@ -203,7 +197,7 @@ def mcp_server(
     name: str,
     namespace: str | None,
     make_run: Callable[[ToolFunction | None, str, PendingCall], ToolRun],
-) -> Server:
+) -> mcp.server.Server:
     """Return a server of the official SDK for a set of tools, which may change."""
     try:
         from mcp import types

@@ -25,6 +25,7 @@ from interactor_ext._engine.fork import fork_safe_lock
 from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext._engine.waiting.around import Around, checked_around
+from interactor_ext._interactor import models
 from interactor_ext.tools import _ledger
 from interactor_ext.tools._approval import (
     ApprovalError,
@@ -46,17 +47,9 @@ if TYPE_CHECKING:
     import mcp.server
 
     from interactor_client.api import AsyncResources, Resources
-    from interactor_client.models import (
-        Message,
-        RoomToolCallPendingData,
-        RoomToolCallPendingEvent,
-        Tool,
-        ToolCall,
-        ToolCallStart,
-    )
     from interactor_ext.webhooks.stores import _contract
 
-    AnyCall = ToolCall | ToolCallStart | RoomToolCallPendingEvent | RoomToolCallPendingData
+    AnyCall = models.ToolCall | models.ToolCallStart | models.RoomToolCallPendingEvent | models.RoomToolCallPendingData
 else:
     _contract = LazyModule("interactor_ext.webhooks.stores._contract")
     mcp = LazyModule("mcp")
@@ -102,7 +95,7 @@ class ToolSet(Advised, calls=True):
         self._names: dict[tuple[str, str], str] = {}
         self._lock = fork_safe_lock()
         self._mcp_servers: list[McpServer] = []
-        self._registry: OnceRegistry[Message] = OnceRegistry()
+        self._registry: OnceRegistry[models.Message] = OnceRegistry()
 
     @overload
     def tool(self, function: F) -> F: ...
@@ -197,9 +190,9 @@ class ToolSet(Advised, calls=True):
     # The client decides whether the effects run at once or as a coroutine.
 
     @overload
-    def register(self, user: Resources) -> list[Tool]: ...
+    def register(self, user: Resources) -> list[models.Tool]: ...
     @overload
-    def register(self, user: AsyncResources) -> Awaitable[list[Tool]]: ...
+    def register(self, user: AsyncResources) -> Awaitable[list[models.Tool]]: ...
     def register(self, user: Any) -> Any:
         """Create the tools that the tenant lacks, update those that differ, and return all, in the order of the set.
 
@@ -209,11 +202,13 @@ class ToolSet(Advised, calls=True):
         return user._run_effects(self._registration(user))
 
     @overload
-    def run(self, user: Resources, tool_call: AnyCall, *, room_id: str | None = None) -> Message | WaitingCall: ...
+    def run(
+        self, user: Resources, tool_call: AnyCall, *, room_id: str | None = None
+    ) -> models.Message | WaitingCall: ...
     @overload
     def run(
         self, user: AsyncResources, tool_call: AnyCall, *, room_id: str | None = None
-    ) -> Awaitable[Message | WaitingCall]: ...
+    ) -> Awaitable[models.Message | WaitingCall]: ...
     def run(self, user: Any, tool_call: Any, *, room_id: str | None = None) -> Any:
         """Run the function for one call, submit its result, and return the message that the platform responds with.
 
@@ -243,9 +238,9 @@ class ToolSet(Advised, calls=True):
         return user._run_effects(self._pending(user, room_id))
 
     @overload
-    def approve(self, user: Resources, call: WaitingCall | str, *, by: str) -> Message: ...
+    def approve(self, user: Resources, call: WaitingCall | str, *, by: str) -> models.Message: ...
     @overload
-    def approve(self, user: AsyncResources, call: WaitingCall | str, *, by: str) -> Awaitable[Message]: ...
+    def approve(self, user: AsyncResources, call: WaitingCall | str, *, by: str) -> Awaitable[models.Message]: ...
     def approve(self, user: Any, call: WaitingCall | str, *, by: str) -> Any:
         """Run a call that waits for approval, in any process and however late, and submit its result.
 
@@ -265,11 +260,11 @@ class ToolSet(Advised, calls=True):
     @overload
     def reject(
         self, user: Resources, call: WaitingCall | str, *, reason: str = ..., by: str | None = None
-    ) -> Message: ...
+    ) -> models.Message: ...
     @overload
     def reject(
         self, user: AsyncResources, call: WaitingCall | str, *, reason: str = ..., by: str | None = None
-    ) -> Awaitable[Message]: ...
+    ) -> Awaitable[models.Message]: ...
     def reject(
         self, user: Any, call: WaitingCall | str, *, reason: str = "It wasn't approved.", by: str | None = None
     ) -> Any:
@@ -280,9 +275,9 @@ class ToolSet(Advised, calls=True):
         return user._run_effects(self._decided(user, call, _Decision("rejected", by, reason)))
 
     @overload
-    def resume(self, user: Resources, room_id: str) -> list[Message | WaitingCall]: ...
+    def resume(self, user: Resources, room_id: str) -> list[models.Message | WaitingCall]: ...
     @overload
-    def resume(self, user: AsyncResources, room_id: str) -> Awaitable[list[Message | WaitingCall]]: ...
+    def resume(self, user: AsyncResources, room_id: str) -> Awaitable[list[models.Message | WaitingCall]]: ...
     def resume(self, user: Any, room_id: str) -> Any:
         """Run the calls of a room that have no result, such as calls of a chat whose process has ended.
 
@@ -327,7 +322,7 @@ class ToolSet(Advised, calls=True):
                 raise ValueError(f"this ToolSet already has a tool {min(taken)!r}")
             self._tools = {**kept, **new}
 
-    def _registration(self, user: Any) -> Effects[list[Tool]]:
+    def _registration(self, user: Any) -> Effects[list[models.Tool]]:
         ends_at, user = user._view.ends_at(), user._without_key()
         register = partial(self._register, user, ends_at)
         # Tools have no idempotency key, so the list shows whether a lost request took effect.
@@ -337,15 +332,15 @@ class ToolSet(Advised, calls=True):
             )
         )
 
-    def _register(self, user: Any, ends_at: float | None, existing: list[Tool]) -> Effects[list[Tool]]:
-        registered: list[Tool] = []
+    def _register(self, user: Any, ends_at: float | None, existing: list[models.Tool]) -> Effects[list[models.Tool]]:
+        registered: list[models.Tool] = []
         for tool in self:
             about = {"description": tool.description, "parameters": tool.parameters}
             namesakes = [each for each in existing if each.name == tool.name]
             if not namesakes:
                 create = view_until(user, ends_at).tools.create
                 try:
-                    known: Tool = yield Invoke(partial(create, name=tool.name, **about))
+                    known: models.Tool = yield Invoke(partial(create, name=tool.name, **about))
                 except ValidationError as error:
                     error.add_note(f"The platform refused the tool {tool.name!r} of the ToolSet.")
                     raise
@@ -360,7 +355,7 @@ class ToolSet(Advised, calls=True):
 
     def _answer(
         self, user: Any, call: PendingCall, ends_at: float | None, *, only_ours: bool = False
-    ) -> Effects[Message | WaitingCall | None]:
+    ) -> Effects[models.Message | WaitingCall | None]:
         """Respond to a call. With `only_ours`, return None for a call that the platform posts to a `callback_url`,
         unless its tool is in this set.
         """
@@ -373,7 +368,7 @@ class ToolSet(Advised, calls=True):
 
     def _run(
         self, user: Any, call: PendingCall, name: str, ends_at: float | None, decision: _Decision | None = None
-    ) -> Effects[Message]:
+    ) -> Effects[models.Message]:
         """Run the function, or reject the call, and submit the result."""
         tool = self._tools.get(name)
         tool_run = self._tool_run(tool, name, call, is_async=inspect.iscoroutinefunction(user._run_effects))
@@ -399,7 +394,7 @@ class ToolSet(Advised, calls=True):
             waiting.append((yield from self._waiting(user, each, ends_at)))
         return [each for each in waiting if each is not None]
 
-    def _resume(self, user: Any, room_id: str) -> Effects[list[Message | WaitingCall]]:
+    def _resume(self, user: Any, room_id: str) -> Effects[list[models.Message | WaitingCall]]:
         ends_at = user._view.ends_at()
         newest = yield from despite_open_circuit(user, ends_at, lambda view: view.messages.list(room_id, order="desc"))
         outcomes = []
@@ -412,7 +407,7 @@ class ToolSet(Advised, calls=True):
         name, _ = yield from self._identify(user, call, ends_at)
         return (yield from waiting_call(self[name], call, self._around)) if name in self else None
 
-    def _decided(self, user: Any, named: WaitingCall | str, decision: _Decision) -> Effects[Message]:
+    def _decided(self, user: Any, named: WaitingCall | str, decision: _Decision) -> Effects[models.Message]:
         ends_at = user._view.ends_at()
         found, room_id = yield from find_call(view_until(user, ends_at), named)
         call = PendingCall.of(found, room_id, user._view.namespace)
@@ -440,7 +435,9 @@ class ToolSet(Advised, calls=True):
         if name or call.tool_id is None:
             return name or "(not named)", False
         try:
-            tool: Tool = yield from despite_open_circuit(user, ends_at, lambda view: view.tools.get(call.tool_id))
+            tool: models.Tool = yield from despite_open_circuit(
+                user, ends_at, lambda view: view.tools.get(call.tool_id)
+            )
         except (NotFoundError, ValidationError):  # deleted, or an id that the server refuses
             return call.tool_id, False
         if tool.name in self:
