@@ -15,7 +15,7 @@ import interactor_ext
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext.cli import description, operations
 from interactor_ext.cli.answers import Answers
-from interactor_ext.cli.output import confirmed, note, write
+from interactor_ext.cli.output import confirmed, note, write_sections
 from interactor_ext.cli.settings import Insecure, Namespace, client_of
 
 
@@ -88,7 +88,8 @@ def api(
     once requires one of them.
     """
     if operation is None:
-        _list()
+        known = [(name, each.operation) for name, each in operations.operations().items()]
+        write_sections(((each.tag, name, f"{each.method:<7}{each.path}") for name, each in known), 30)
         return
     described = operations.describe(operation)
     if describe:
@@ -132,16 +133,6 @@ def _refuse_misfits(described: operations.Described, every_page: bool, limit: in
 def _question(described: operations.Described, given: dict[str, str]) -> str:
     what = " ".join(given[name] for name in described.path_names)
     return f"{described.operation.id} {what} can't be undone. Continue?"
-
-
-def _list() -> None:
-    tag = ""
-    for name, each in operations.operations().items():
-        if each.operation.tag != tag:
-            tag = each.operation.tag
-            write(f"\n{tag}", "bold")
-        write(f"  {name:<30}", "cyan", end="")
-        write(f"{each.operation.method:<7}{each.operation.path}")
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import typer
 from interactor_ext._engine.errors import APIConnectionError, ConfigurationError, WebhookPayloadError
 from interactor_ext._engine.lazy import httpx
 from interactor_ext._engine.redaction import clean_text
-from interactor_ext.cli.output import write, write_json
+from interactor_ext.cli.output import write, write_json, write_labeled
 from interactor_ext.webhooks import parse_event
 
 if TYPE_CHECKING:
@@ -86,5 +86,4 @@ def show_event(event: dict[str, Any]) -> None:
 
 
 def show_answer(answer: httpx.Response) -> None:
-    write(f"{answer.status_code} ", "green" if answer.is_success else "red", end="")
-    write(clean_text(answer.text))
+    write_labeled(f"{answer.status_code} ", "green" if answer.is_success else "red", clean_text(answer.text))

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from interactor_ext.cli.operations import Described, Json, inlined, resolve
-from interactor_ext.cli.output import on_one_line, write, write_json
+from interactor_ext.cli.output import on_one_line, write, write_json, write_labeled
 
 _INDENT = 20
 
@@ -19,8 +19,7 @@ def show(described: Described, *, as_json: bool) -> None:
         write_json(as_json_of(described), compact=True, show_secrets=True)  # including secrets in examples
         return
     operation = described.operation
-    write(operation.id, "bold cyan", end="")
-    write(f"  {operation.method} {operation.path}")
+    write_labeled(operation.id, "bold cyan", f"  {operation.method} {operation.path}")
     write(described.summary)
     if described.description:
         write(on_one_line(described.description))
@@ -35,16 +34,13 @@ def show(described: Described, *, as_json: bool) -> None:
         if described.body.get("additionalProperties") is not False:
             _field("...", {}, "Any other fields.", None)
     if described.scopes:
-        write("\nScope ", "bold", end="")
-        write(" ".join(described.scopes))
-    write("\nExample ", "bold", end="")
-    write(described.example())
+        write_labeled("\nScope ", "bold", " ".join(described.scopes))
+    write_labeled("\nExample ", "bold", described.example())
 
 
 def _field(name: str, schema: Json, description: str | None, required: bool | None) -> None:
     schema = resolve(schema)
-    write(f"  {name:<{_INDENT}}", "cyan", end="")
-    write(f"{'required, ' if required else ''}{_type(schema)}")
+    write_labeled(f"  {name:<{_INDENT}}", "cyan", f"{'required, ' if required else ''}{_type(schema)}")
     if text := description or schema.get("description"):
         write(f"{'':<{_INDENT + 2}}{on_one_line(text)}", "dim")
 

@@ -16,7 +16,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from interactor_ext._engine.errors import ConfigurationError
-from interactor_ext.cli.output import on_one_line, write, write_markdown
+from interactor_ext.cli.output import on_one_line, write, write_markdown, write_sections
 
 _MAX_FOUND = 8
 # Words of questions that say nothing of their subject.
@@ -166,13 +166,7 @@ def docs(
         write_markdown(text_of(wanted))
         return
     if not wanted:
-        section = ""
-        for page in pages().values():
-            if page.section != section:
-                section = page.section
-                write(f"\n{section}", "bold")
-            write(f"  {page.name:<36}", "cyan", end="")
-            write(page.title)
+        write_sections(((page.section, page.name, page.title) for page in pages().values()), 36)
         return
     found = search(wanted)
     if not found:

@@ -10,7 +10,9 @@ import re
 import sys
 import textwrap
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TextIO
 
 import typer
@@ -62,6 +64,20 @@ def printable(text: str) -> str:
 
 def write(text: str, style: str = "", *, end: str = "\n") -> None:
     console.print(Text(printable(text), style=style), end=end)
+
+
+def write_labeled(label: str, style: str, text: str) -> None:
+    """Write a text after a label in this style."""
+    write(label, style, end="")
+    write(text)
+
+
+def write_sections(rows: Iterable[tuple[str, str, str]], width: int) -> None:
+    """Write rows of a section, a name and a text; names have a column of this width."""
+    for section, group in groupby(rows, key=itemgetter(0)):
+        write(f"\n{section}", "bold")
+        for _, name, text in group:
+            write_labeled(f"  {name:<{width}}", "cyan", text)
 
 
 class Answer:

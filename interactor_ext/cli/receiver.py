@@ -21,7 +21,7 @@ import httpx
 from interactor_ext._engine.errors import InteractorError
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext.cli.deliveries import SIGNED, TIMEOUT, post, show_answer, show_event, type_of
-from interactor_ext.cli.output import write
+from interactor_ext.cli.output import write, write_labeled
 from interactor_ext.cli.settings import open_private
 from interactor_ext.webhooks import (
     InvalidWebhookEvent,
@@ -59,8 +59,8 @@ def served(host: str, port: int, secret: str, save: Path | None, forward_to: str
 def _show_received(event: WebhookEvent) -> None:
     show_event(event.to_dict())
     if isinstance(event, InvalidWebhookEvent):
-        write("Doesn't fit its type, so typed handlers won't get it: ", "red", end="")
-        write(clean_text(event.validation_error))
+        warning = "Doesn't fit its type, so typed handlers won't get it: "
+        write_labeled(warning, "red", clean_text(event.validation_error))
 
 
 class Receiver:
@@ -119,8 +119,7 @@ class Receiver:
 
 
 def _show_refused(status: int, message: str) -> None:
-    write(f"Refused with {status}: ", "red", end="")
-    write(message)
+    write_labeled(f"Refused with {status}: ", "red", message)
 
 
 class Server(ThreadingMixIn, WSGIServer):

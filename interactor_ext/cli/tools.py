@@ -16,7 +16,7 @@ from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.named_object import load_named
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext.cli.groups import group
-from interactor_ext.cli.output import confirmed, masked, write, write_json
+from interactor_ext.cli.output import confirmed, masked, write, write_json, write_labeled
 from interactor_ext.cli.settings import AsJson, Insecure, Namespace, client_of
 
 tools: typer.Typer = group("Approve or reject tool calls that need approval.")
@@ -109,7 +109,6 @@ def _chosen(
 
 
 def _show(call: sdk_tools.WaitingCall) -> None:
-    write(f"{call.id} ", "bold cyan", end="")
-    write(clean_text(call.tool))
+    write_labeled(f"{call.id} ", "bold cyan", clean_text(call.tool))
     for line in json.dumps(masked(call.arguments), indent=2, ensure_ascii=False).splitlines():
         write(f"  {line}")

@@ -8,7 +8,7 @@ A data source that was synced at least once has more fields: `sync_status` (`syn
 
 from __future__ import annotations
 
-from interactor_ext.sandbox.platform.handlers import ApiCall, create, data, handles, list_page, referenced, update
+from interactor_ext.sandbox.platform.handlers import ApiCall, create, data, handles, referenced, update
 from interactor_ext.sandbox.storage.journal import masked
 from interactor_ext.sandbox.storage.records import JsonObject
 
@@ -63,20 +63,6 @@ def create_data_source(call: ApiCall) -> JsonObject:
 def update_data_source(call: ApiCall) -> JsonObject:
     _mask_config(call)
     return data(update(call).public)
-
-
-@handles("list_data_sources")
-def list_data_sources(call: ApiCall) -> JsonObject:
-    for source in call.state.store.all("data source", call.namespace):
-        call.state.timed.update_sync(source)
-    return list_page(call)
-
-
-@handles("get_data_source")
-def get_data_source(call: ApiCall) -> JsonObject:
-    source = call.record()
-    call.state.timed.update_sync(source)
-    return data(source.public)
 
 
 @handles("sync_data_source")

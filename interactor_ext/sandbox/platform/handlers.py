@@ -38,7 +38,9 @@ class ApiCall:
 
     def record(self, kind: str = "") -> Record:
         """Return the record whose id is in the path, by default of the tag's kind. Raises Problem 404."""
-        return self.state.store.get(kind or self.kind, self.namespace, self.path[self.operation.path_names[0]])
+        record = self.state.store.get(kind or self.kind, self.namespace, self.path[self.operation.path_names[0]])
+        self.state.timed.update_sync(record)
+        return record
 
 
 Handler = Callable[[ApiCall], Result] | Callable[[ApiCall], Awaitable[Result]]
@@ -137,7 +139,9 @@ def list_page(call: ApiCall, *, parent: str = "", per_page: int = 20) -> JsonObj
     if call.query.get("order") == "desc":
         records.reverse()
     number, size = call.query.get("page", 1), call.query.get("per_page", per_page)
-    total = len(records)
+    total, shown = len(records), records[(number - 1) * size : number * size]
+    for record in shown:
+        call.state.timed.update_sync(record)
     meta = {
         "page": number,
         "per_page": size,
@@ -145,7 +149,7 @@ def list_page(call: ApiCall, *, parent: str = "", per_page: int = 20) -> JsonObj
         "total_pages": -(-total // size),
         "has_more": number * size < total,
     }
-    return {"data": [record.public for record in records[(number - 1) * size : number * size]], "meta": meta}
+    return {"data": [record.public for record in shown], "meta": meta}
 
 
 def referenced(call: ApiCall, kind: str, field_name: str, record_id: str, *, parent: str = "") -> Record:

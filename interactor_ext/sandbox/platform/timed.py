@@ -52,14 +52,13 @@ class TimedChanges:
 
     def start_sync(self, source: Record) -> None:
         """Start a sync. A sync in progress continues."""
-        self.update_sync(source)
         if source.public.get("sync_status") != "syncing":
             begun: JsonObject = {"sync_status": "syncing", "sync_progress": 0.0, "sync_error": None}
             self._store.change(source, begun, private={"sync_since": self._clock.now()})
             self.watch(source)
 
     def update_sync(self, source: Record) -> None:
-        """Update the progress of a sync; `simulate: {error}` in the config makes it fail at the end."""
+        """Update the progress of a sync, if any; `simulate: {error}` in the config makes it fail at the end."""
         if source.public.get("sync_status") != "syncing":
             return
         spent, needed = self._clock.now() - source.private["sync_since"], self._sync_time
