@@ -176,7 +176,7 @@ async def test_flood_of_interim_responses_ends_with_the_timeout(mode: str) -> No
             connection.send(INTERIM)
 
     with FaultServer([flood]) as server:
-        async with client_of(mode, settings_of(server.url, timeout=1, max_retries=0)) as client:
+        async with client_of(mode, settings_of(server.url, timeout=0.3, max_retries=0)) as client:
             started = time.monotonic()
             with pytest.raises(interactor_ext.APITimeoutError):
                 await done(client.assistants.get("asst_1"))

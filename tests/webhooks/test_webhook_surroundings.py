@@ -532,7 +532,7 @@ async def approve(path):
     async with httpx.AsyncClient(transport=app, base_url="http://shop", headers={"origin": "http://shop"}) as browser:
         await browser.post(f"{path}/messages", json={"content": '/tool refund {"order": "o_1"}'})
         while not (waiting := (await browser.get(f"{path}/approvals")).json()["data"]):
-            pass
+            await asyncio.sleep(0.01)
         decision = {"decision": "approve", "digest": waiting[0]["digest"]}
         return await browser.post(f"{path}/approvals/{waiting[0]['id']}", json=decision, timeout=60)
 
