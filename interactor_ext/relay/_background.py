@@ -12,9 +12,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.logs import relay_logger as logger
-from interactor_ext.relay._http import log_failure
+from interactor_ext.relay._http import log_failure, relay_closed
 
 T = TypeVar("T")
 Room = tuple[str, str]
@@ -72,7 +71,7 @@ class Background:
             task.add_done_callback(partial(_log, name))
             raise
         if task.cancelled():
-            raise ConfigurationError("The relay is closed.")
+            raise relay_closed()
         return task.result()
 
     async def drain(self) -> None:

@@ -257,6 +257,10 @@ def refusal_for(error: InteractorError) -> Refused:
     return Refused(502)
 
 
+def relay_closed() -> Refused:
+    return Refused(503, retry_after=_RETRY_SECONDS)
+
+
 def log_failure(what: str, error: Exception) -> None:
     """Log without the text of a platform error, which may quote a message. What only the operator can repair is logged
     as an ERROR, which reaches stderr if logging isn't configured.

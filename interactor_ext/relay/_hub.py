@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from interactor_client.models import StreamErrorEvent
 from interactor_ext._engine.errors import (
     APITimeoutError,
-    ConfigurationError,
     InteractorError,
     ResponseValidationError,
     StreamError,
@@ -24,7 +23,7 @@ from interactor_ext._engine.streams.base import Gap
 from interactor_ext._engine.waiting.event_loop import with_timeout
 from interactor_ext.relay._background import Background
 from interactor_ext.relay._event_ids import END, EventIds, Numbering, Position
-from interactor_ext.relay._http import Refused, log_failure
+from interactor_ext.relay._http import Refused, log_failure, relay_closed
 from interactor_ext.relay._public import dump
 from interactor_ext.relay._reader import Entry, HubOptions, Reader
 
@@ -69,7 +68,7 @@ class Hub:
         self._closer: asyncio.TimerHandle | None = None
         self._kept: deque[Entry] = deque(maxlen=_MAX_KEPT_EVENTS)
         self._reply_text: list[str] = []
-        self._opened: asyncio.Future[InteractorError | bool] = self._loop.create_future()
+        self._opened: asyncio.Future[Exception | bool] = self._loop.create_future()
         """Whether the stream is open; False if it was already over."""
         self._task = background.stream(self._follow())
         self._task.add_done_callback(self._end)
@@ -102,13 +101,13 @@ class Hub:
             missed = [self._entry(reply, self._kept[-1].position)]
         for entry in missed or ():
             reader.put_missed(entry)
-        outcome: InteractorError | bool = False
+        outcome: Exception | bool = False
         try:
             outcome = await asyncio.shield(self._opened)
         finally:
             if outcome is not True:
                 self.leave(reader)
-        if isinstance(outcome, InteractorError):
+        if isinstance(outcome, Exception):
             raise copy.copy(outcome)  # several tasks raise it
         return reader if outcome else None
 
@@ -127,7 +126,7 @@ class Hub:
 
     def _end(self, task: asyncio.Task[bytes]) -> None:
         """End all readers. They reconnect unless the stream was over."""
-        self._settle(ConfigurationError("The relay is closed."))
+        self._settle(relay_closed())
         self._forget(self)
         last = () if task.cancelled() else (task.result(),)
         for reader in self.readers:
@@ -162,7 +161,7 @@ class Hub:
         finally:
             await stream.aclose()
 
-    def _settle(self, outcome: InteractorError | bool) -> None:
+    def _settle(self, outcome: Exception | bool) -> None:
         """Tell waiting readers whether the stream is open. Only the first outcome counts."""
         if not self._opened.done():
             self._opened.set_result(outcome)
