@@ -70,6 +70,7 @@ class Sandbox(Advised, calls=True):
     """
 
     _loop: asyncio.AbstractEventLoop | None = None
+    _process: int = 0
     _origin: str | None = None
 
     __aenter__: NoContextManager = NoContextManager(
@@ -463,12 +464,22 @@ class Sandbox(Advised, calls=True):
         return self._origin
 
     def _remember_loop(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._process = asyncio.get_running_loop(), os.getpid()
         self._state.start()
 
-    def _wait(self, wait: Callable[[], Coroutine[Any, Any, None]], timeout: float) -> None:
+    def _other_threads_loop(self) -> asyncio.AbstractEventLoop | None:
+        """Return the serving loop, if another thread runs it."""
         loop = self._loop
         if loop is None or not loop.is_running() or loop is running_loop():
+            return None
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "This sandbox is served by the process that this one was forked from: use it there, or create another."
+            )
+        return loop
+
+    def _wait(self, wait: Callable[[], Coroutine[Any, Any, None]], timeout: float) -> None:
+        if (loop := self._other_threads_loop()) is None:
             raise RuntimeError("a sandbox can only deliver while this thread waits if another thread serves it")
         asyncio.run_coroutine_threadsafe(asyncio.wait_for(wait(), timeout), loop).result()
 
@@ -488,8 +499,7 @@ class Sandbox(Advised, calls=True):
             finally:
                 self._persistence.commit()
 
-        loop = self._loop
-        if loop is None or not loop.is_running() or loop is running_loop():
+        if (loop := self._other_threads_loop()) is None:
             return committed()
 
         async def there() -> T:

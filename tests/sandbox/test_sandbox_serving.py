@@ -22,6 +22,7 @@ from interactor_ext.sandbox import Clock, Sandbox
 from interactor_ext.sandbox.http.server import listen, origin
 from interactor_ext.sandbox.platform.handlers import HANDLERS
 from tests.support import patient
+from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.sandbox_caller import (
     Caller,
     connect,
@@ -33,7 +34,7 @@ from tests.support.sandbox_caller import (
     sandbox_process,
     seed_file,
 )
-from tests.support.waiting import eventually, with_enough_time
+from tests.support.waiting import PATIENCE, eventually, with_enough_time
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -329,3 +330,17 @@ def test_event_ids_continue_for_recreated_room(tmp_path: Path, deleted: bool) ->
         with Caller(sandbox) as caller, listening(caller, STREAM, headers={"last-event-id": "1"}) as raw:
             assert raw.until("message.delta")[0]["content"] == "three"
             assert raw.ids[-1] == 3
+
+
+@needs_fork
+@in_threads
+def test_forked_child_is_told_that_its_parent_serves_the_sandbox() -> None:
+    with Sandbox() as sandbox:
+
+        def child() -> bool:
+            signal.alarm(int(PATIENCE))
+            with pytest.raises(RuntimeError, match="forked"):
+                sandbox.reset()
+            return True
+
+        assert ended_well(in_child(child))
