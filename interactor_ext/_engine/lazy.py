@@ -110,8 +110,13 @@ sys.meta_path.append(_MissingModules)
 class LazyModule:
     """A module that is imported when one of its attributes is first used."""
 
+    _name: str
+
     def __init__(self, name: str) -> None:
-        self._name = name
+        self.__dict__["_name"] = name
+
+    def __setattr__(self, attribute: str, value: object) -> None:
+        raise AttributeError(f"To set an attribute of a lazy module, write `import {self._name} as ...`.")
 
     def __getattr__(self, attribute: str) -> Any:
         return getattr(import_module(self._name), attribute)

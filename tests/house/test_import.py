@@ -13,6 +13,7 @@ import pytest
 
 import interactor_ext
 from interactor_ext._engine import errors
+from interactor_ext._engine.lazy import LazyModule
 
 ROOT = Path(__file__).parents[2]
 IMPORT, CONFIGURATION = "ImportError: ", "interactor_ext.ConfigurationError: "
@@ -169,3 +170,9 @@ def test_what_needs_a_package_that_is_missing_says_what_to_install(
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1] == f"{error}{said}"
+
+
+def test_attribute_of_a_lazy_module_cannot_be_set() -> None:
+    """It would change nothing, and nobody would notice."""
+    with pytest.raises(AttributeError, match=r"write `import tests\.support\.clock as"):
+        LazyModule("tests.support.clock").Clock = None
