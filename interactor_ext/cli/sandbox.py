@@ -130,8 +130,7 @@ def _run(served: Sandbox, program: list[str], host: str, port: int, env_path: Pa
     from interactor_ext.testing.environment import environment_of
 
     with served.run(port, host=host):
-        if env_path:
-            write_env_file(env_path, _variables(served))
+        _write_variables(served, env_path)
         url = served.core_api_url
         where = f"Interactor sandbox at {url}. Open {inspector_url(url)} to look inside."
         status = run_program(program, environment_of(served), lambda: note(where))
@@ -141,8 +140,7 @@ def _run(served: Sandbox, program: list[str], host: str, port: int, env_path: Pa
 
 
 def _announce(served: Sandbox, env_path: Path | None) -> None:
-    if env_path is not None:
-        write_env_file(env_path, _variables(served))
+    _write_variables(served, env_path)
     write(f"Interactor sandbox at {served.core_api_url}")
     write(f"Open {inspector_url(served.core_api_url)} to look inside.\n")
     if env_path is None:
@@ -158,9 +156,10 @@ def inspector_url(core_api_url: str) -> str:
     return f"{url.scheme}://{url.netloc}/_sandbox"
 
 
-def _variables(served: Sandbox) -> dict[str, str]:
-    """Return the sandbox's variables, and empty ones, which the SDK treats as unset, for those that contradict it."""
-    return {**served.env, "INTERACTOR_ENVIRONMENT": "", "INTERACTOR_SCOPES": ""}
+def _write_variables(served: Sandbox, path: Path | None) -> None:
+    """Write the sandbox's variables, and empty ones, which the SDK treats as unset, for those that contradict it."""
+    if path is not None:
+        write_env_file(path, {**served.env, "INTERACTOR_ENVIRONMENT": "", "INTERACTOR_SCOPES": ""})
 
 
 def _log(level: str) -> None:

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
@@ -31,7 +32,7 @@ from interactor_ext.sandbox.platform.deprecations import LINK, Deprecated
 from interactor_ext.sandbox.platform.faults import FAILURE, Faults
 from interactor_ext.sandbox.platform.providers import Provider
 from interactor_ext.sandbox.platform.scripts import Replies
-from interactor_ext.sandbox.platform.seeds import Seed, Seeds, export_seed, read_seed
+from interactor_ext.sandbox.platform.seeds import Seed, export_seed, load_seed, read_seed
 from interactor_ext.sandbox.platform.state import Settings, State
 from interactor_ext.sandbox.problems import Problem
 from interactor_ext.sandbox.storage.datafile import DamagedFile, DataFile
@@ -124,10 +125,10 @@ class Sandbox(Advised, calls=True):
         def fresh(persistence: Persistence) -> State:
             return State(settings, self.clock, self.faults, contract, persistence)
 
-        seeds = None if seed is None else Seeds(os.fspath(seed), read_seed(seed), contract)
-        if seeds is not None:
+        load = None if seed is None else partial(load_seed, os.fspath(seed), read_seed(seed), contract)
+        if load is not None:
             # Loaded into a temporary state first, so an invalid seed changes nothing.
-            seeds.load_into(fresh(Persistence()))
+            load(fresh(Persistence()))
         self._data = data
         self._persistence = Persistence() if data is None else DataFile(data)
         try:
@@ -135,22 +136,22 @@ class Sandbox(Advised, calls=True):
             self._accounts = self._state.accounts
             self.replies: Replies = Replies(self._state.store, self._on_loop)
             self.app: Starlette = build_app(contract, self._state, self._remember_loop, self)
-            self._fill(scopes, seeds)
+            self._fill(scopes, load)
         except BaseException:
             self._persistence.roll_back()
             self._persistence.close()
             raise
 
-    def _fill(self, scopes: Iterable[str], seeds: Seeds | None) -> None:
+    def _fill(self, scopes: Iterable[str], load: Callable[[State], None] | None) -> None:
         try:
             self._state.restore()
         except (AttributeError, LookupError, TypeError, ValueError, sqlite3.Error):
             raise DamagedFile(f"{self._data} is damaged: its records don't fit together") from None
         self.add_client(self.client_id, self.client_secret, scopes=scopes)
-        if seeds is not None:
-            self._state.load_seed = seeds.load_into
+        if load is not None:
+            self._state.load_seed = load
             if self._state.store.is_empty():
-                seeds.load_into(self._state)
+                load(self._state)
         self._persistence.commit()
 
     @contextmanager

@@ -104,48 +104,41 @@ def read_seed(path: str | os.PathLike[str]) -> Seed:
     return document
 
 
-class Seeds:
-    """Loads a seed into states. `source` is its name in errors."""
+def load_seed(source: str, seed: Seed, contract: Contract, state: State) -> None:
+    """Load every item into a state. Raises ValueError with the `source` and the location of each error of an item."""
+    for namespace, groups in seed.items():
+        for group in GROUPS:
+            for index, item in enumerate(groups.get(group, ())):
+                place = f"{namespace}.{group}[{index}]"
+                try:
+                    _load(contract, state, namespace, group, dict(item))
+                except Problem as problem:
+                    raise ValueError(f"{source}: {_sentences(problem.details, place)}") from None
+                except ValueError as error:
+                    raise ValueError(f"{source}: {place}: {error}") from None
+    state.events.clear()
+    state.emails.clear()
 
-    def __init__(self, source: str, seed: Seed, contract: Contract) -> None:
-        self._source = source
-        self._seed = seed
-        self._contract = contract
 
-    def load_into(self, state: State) -> None:
-        """Load every item. Raises ValueError with the location of each error of an item."""
-        for namespace, groups in self._seed.items():
-            for group in GROUPS:
-                for index, item in enumerate(groups.get(group, ())):
-                    place = f"{namespace}.{group}[{index}]"
-                    try:
-                        self._load(state, namespace, group, dict(item))
-                    except Problem as problem:
-                        raise ValueError(f"{self._source}: {_sentences(problem.details, place)}") from None
-                    except ValueError as error:
-                        raise ValueError(f"{self._source}: {place}: {error}") from None
-        state.events.clear()
-        state.emails.clear()
-
-    def _load(self, state: State, namespace: str, group: str, body: JsonObject) -> None:
-        """Create one record. Raises Problem 422, or ValueError."""
-        if record_id := body.pop("id", ""):
-            state.store.set_next_id(record_id)
-        if group == "clients":
-            state.accounts.register(**{"scopes": ["admin"], "namespaces": [namespace], **body})
-        elif group == "credentials":
-            credentials.connect(state, namespace, **body)
-        elif group == "replies":
-            if wrong := scripts.flaws(body):
-                raise invalid(*wrong)
-            scripts.add_reply(state.store, {"namespace": namespace, **body})
-        else:
-            messages = body.pop("messages", ()) if group == "rooms" else ()
-            operation = self._contract.operations[CREATORS[group]]
-            result: Any = handler_of(operation)(ApiCall(state, operation, namespace, operation.read_body(body)))
-            for message in messages:
-                room = state.store.get("room", namespace, result["data"]["id"])
-                add_message(state, room, message["role"], message["content"])
+def _load(contract: Contract, state: State, namespace: str, group: str, body: JsonObject) -> None:
+    """Create one record. Raises Problem 422, or ValueError."""
+    if record_id := body.pop("id", ""):
+        state.store.set_next_id(record_id)
+    if group == "clients":
+        state.accounts.register(**{"scopes": ["admin"], "namespaces": [namespace], **body})
+    elif group == "credentials":
+        credentials.connect(state, namespace, **body)
+    elif group == "replies":
+        if wrong := scripts.flaws(body):
+            raise invalid(*wrong)
+        scripts.add_reply(state.store, {"namespace": namespace, **body})
+    else:
+        messages = body.pop("messages", ()) if group == "rooms" else ()
+        operation = contract.operations[CREATORS[group]]
+        result: Any = handler_of(operation)(ApiCall(state, operation, namespace, operation.read_body(body)))
+        for message in messages:
+            room = state.store.get("room", namespace, result["data"]["id"])
+            add_message(state, room, message["role"], message["content"])
 
 
 def export_seed(state: State, contract: Contract) -> Seed:

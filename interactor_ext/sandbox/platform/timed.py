@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import attrs
+
 from interactor_ext.sandbox.clock import Clock, Timetable
 from interactor_ext.sandbox.storage.records import JsonObject, Record, Store
 
 
+@attrs.frozen
 class TimedChanges:
     """Changes records when they are due, even if nothing reads them."""
 
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        timetable: Timetable,
-        publish: Callable[[str, str, JsonObject], object],
-        sync_time: float,
-    ) -> None:
-        self._store = store
-        self._clock = clock
-        self._timetable = timetable
-        self._publish = publish
-        self._sync_time = sync_time
+    _store: Store
+    _clock: Clock
+    _timetable: Timetable
+    _publish: Callable[[str, str, JsonObject], object]
+    _sync_time: float
 
     def restore(self) -> None:
         """Schedule the changes of the stored records."""
