@@ -226,16 +226,14 @@ def main() -> int:
     for line in left_out:
         sys.stderr.write(f"Left out: {line}\n")
     old = {name: text for name, text in found.items() if name in ours or name in new}
-    old_types = new_types = ""
-    if own:
-        old_types = TYPES.read_text(encoding="utf-8") if TYPES.exists() else ""
-        new_types = browser_types(document.data)
+    types = browser_types(document.data) if own else ""
     if not arguments.check:
         update(package, old, new)
         if own:
-            write(TYPES, new_types)
+            write(TYPES, types)
         return 0
-    difference = differences({**old, TYPES.name: old_types}, {**new, TYPES.name: new_types})
+    old_types = TYPES.read_text(encoding="utf-8") if own and TYPES.exists() else ""
+    difference = differences({**old, TYPES.name: old_types}, {**new, TYPES.name: types})
     sys.stdout.writelines(difference)
     if difference:
         sys.stdout.write(f"\n{package.name}/ or {TYPES.name} doesn't match {specification.name}. Generate it again.\n")

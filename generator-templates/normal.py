@@ -371,6 +371,8 @@ class Normal:
                     result[key] = list(dict.fromkeys([*first, *second]))
                 case "enum":
                     result[key] = [each for each in first if each in second]
+                case "items" if first == {"type": "object"} and isinstance(second, dict) and "$ref" in second:
+                    pass  # which says more, and names the class
                 case "additionalProperties" | "items":
                     if isinstance(first, dict) and isinstance(second, dict):
                         result[key] = {"allOf": [first, second]}

@@ -75,17 +75,13 @@ def operation_of(types: Types, tag: str, name: str, method: str, written: Json) 
     body_fields = body.fields if body else ()
     if twice := first_twice(parameters) or first_twice((*path_fields, *body_fields, *keywords)):
         raise RefusedError(at, f"Two parameters have the Python name {twice!r}.")
-    if family:
-        outcome = "stream"
-        result = Type(kind="union", annotation=family)
-    elif parts in ("events", "lines"):
+    if parts in ("events", "lines"):
         outcome, answers = "parts", replace(answers, optional=False)
-        result = Type(kind="union", annotation=answers.success)
-    elif data is None:
-        outcome = "whole" if answers.successes else "none"
-        result = Type(kind="union", annotation=answers.success)
+    elif family or data is None:
+        outcome = "stream" if family else "whole" if answers.successes else "none"
     else:
-        outcome, result = "page" if is_page else "data", data
+        outcome = "page" if is_page else "data"
+    whole = Type(kind="union", annotation=family or answers.success)
     return Operation(
         id=name,
         tag=tag,
@@ -108,7 +104,7 @@ def operation_of(types: Types, tag: str, name: str, method: str, written: Json) 
         keywords=keywords,
         outcome=outcome,
         parts=parts,
-        result=result,
+        result=data if data and outcome in ("page", "data") else whole,
         pages=pages,
         waits_by=wait.get("by", ""),
         waits_until=tuple(wait.get("until", ())),
@@ -156,23 +152,18 @@ def _style(parameter: Json, place: str, type_: Type) -> str:
     """Return how the parameter is written, unless it is a single text or a list that repeats its name."""
     if "x-content" in parameter:
         return "json"
-    explode = bool(parameter.get("explode", parameter.get("style", "form") == "form" and place in ("query", "cookie")))
-    style = parameter.get("style", "form")
+    style, is_list = parameter.get("style", "form"), type_.kind == "list"
+    explode = bool(parameter.get("explode", style == "form" and place in ("query", "cookie")))
     if place != "query":
-        kinds = ("dict", "map", "model") if place != "cookie" else ("dict", "map", "model", "list")
-        if explode and type_.kind in kinds:
-            raise RefusedError(
-                parameter["x-at"],
-                f"The style of the {place} parameter {parameter['name']!r} is not supported: set 'explode: false'.",
-            )
+        if explode and (type_.kind in ("dict", "map", "model") or (is_list and place == "cookie")):
+            what = f"The style of the {place} parameter {parameter['name']!r}"
+            raise RefusedError(parameter["x-at"], f"{what} is not supported: set 'explode: false'.")
         return ""
-    if type_.kind in ("dict", "map", "model", "any", "union") and style == "form":
+    if style != "form":
+        return style if style == "deepObject" or not explode else ""
+    if type_.kind in ("dict", "map", "model", "any", "union"):
         return "form" if explode else "comma"
-    if type_.kind == "list" and style == "form":
-        return "" if explode else "comma"
-    if style == "deepObject":
-        return "deepObject"
-    return "" if explode or style == "form" else style
+    return "comma" if is_list and not explode else ""
 
 
 def _accept(responses: list[_Response]) -> str:

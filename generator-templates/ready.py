@@ -78,14 +78,11 @@ def pages_of(types: Types, written: Json, query: Sequence[Field], body: Json) ->
     items, type_ = "body", types.type_of(body)
     if "items" in mark:
         found = fields_of(types, types.target(body)[0], sent=False) if type_.kind == "model" else {}
-        field_ = found[mark["items"]][0] if mark["items"] in found else None
-        items, type_ = (
-            (f"body.{field_.name} or []", field_.type) if field_ else ("", Type(kind="any", annotation="Any"))
-        )
+        of = found[mark["items"]][0] if mark["items"] in found else None
+        items, type_ = (f"body.{of.name} or []", of.type) if of else ("", Type(kind="any", annotation="Any"))
     if type_.item is None or type_.kind != "list":
-        raise RefusedError(
-            at, "'items' must name a property of the response that is a list. Without it, the response is."
-        )
+        text = "'items' must name a property of the response that is a list. Without it, the response is."
+        raise RefusedError(at, text)
     schema = next((each["schema"] for each in written["parameters"] if field and each["name"] == field.key), {})
     default, path = schema.get("default"), quoted(mark.get("next", ""))
     first = default if isinstance(default, int) else int(style == "page")

@@ -53,10 +53,16 @@ SHAPES = {
     "Job": record("job", job=TEXT),
     "Oops": record("oops", oops=TEXT),
     "Missing": record("missing", missing=TEXT),
-    "Envelope": record("", links=record("", first=TEXT), rows={"type": "array", "items": record("", a=TEXT)}),
-    "Paged": {
-        "allOf": [reference("Envelope"), record("", links=record("", last=TEXT), rows={"items": record("", b=TEXT)})]
-    },
+    "Envelope": record(
+        "",
+        links=record("", first=TEXT),
+        rows={"type": "array", "items": record("", a=TEXT)},
+        jobs={"type": "array", "items": {"type": "object"}},
+    ),
+    "More": record(
+        "", links=record("", last=TEXT), rows={"items": record("", b=TEXT)}, jobs={"items": reference("Job")}
+    ),
+    "Paged": {"allOf": [reference("Envelope"), reference("More")]},
     "Tree": {"type": "object", "additionalProperties": reference("Tree")},
     "Thing": {
         "description": 'Holds \\ and """ and ends with a "quote"',
@@ -316,7 +322,8 @@ def test_defaults_are_not_sent_and_null_only_for_nullable_fields(shapes: ModuleT
 
 def test_property_of_two_parts_of_an_all_of_has_the_fields_of_both(shapes: ModuleType) -> None:
     links = {"first": "a", "last": "b"}
-    paged = shapes.models.Paged.from_dict({"links": links, "rows": [{"a": "c", "b": "d"}]})
+    paged = shapes.models.Paged.from_dict({"links": links, "rows": [{"a": "c", "b": "d"}], "jobs": [{"job": "e"}]})
+    assert type(paged.jobs[0]) is shapes.models.Job
     assert (paged.links.first, paged.links.last, paged.rows[0].a, paged.rows[0].b) == ("a", "b", "c", "d")
 
 
