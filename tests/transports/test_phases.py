@@ -19,6 +19,7 @@ import pytest
 import trustme
 
 from interactor_ext import AsyncInteractorClient
+from interactor_ext._engine.network.routes import Routes
 from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.modes import call
 from tests.support.proxy import CONNECTED, Proxy
@@ -198,6 +199,40 @@ def test_closing_the_transport_ends_what_a_thread_waits_for(name: str, monkeypat
         if held is not None:
             held.close()
         assert transport.connections() == (0, 0, 0)
+
+
+def test_closing_the_transport_just_before_a_call_connects_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    route_to = Routes.to
+
+    def close_and_route_to(routes: Routes, origin: Any) -> Any:
+        transport.close()
+        return route_to(routes, origin)
+
+    monkeypatch.setattr(Routes, "to", close_and_route_to)
+    transport = Transport(trust_env=False)
+    with mute_url() as url, pytest.raises(httpx.ConnectError, match="closed"):
+        httpx.Client(transport=transport, timeout=PATIENCE).get(url)
+    assert transport.connections() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_call_that_waits_for_a_connection_opens_none_once_the_transport_is_closed(loop: str) -> None:
+    async def main() -> None:
+        transport = AsyncTransport(trust_env=False, max_connections=1)
+        client = httpx.AsyncClient(transport=transport, timeout=PATIENCE * 3)
+        first = asyncio.create_task(client.get(server.url))
+        await eventually_async(lambda: server.seen)
+        second = asyncio.create_task(client.get(server.url))
+        await eventually_async(lambda: transport.connections().waiting)
+        await transport.aclose()
+        with pytest.raises(httpx.ReadError):
+            await first
+        with pytest.raises(httpx.ConnectError, match="while this call waited"):
+            await second
+
+    with FaultServer([send_and(b"", lambda connection: connection.stall())]) as server:
+        with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
+            runner.run(main())
 
 
 @pytest.mark.parametrize("loop", LOOPS)

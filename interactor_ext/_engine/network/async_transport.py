@@ -114,9 +114,9 @@ class ConnectionPool(Pool[AsyncConnection]):
         try:
             async with asyncio.timeout(seconds_for(request, "pool")):
                 while not use.places.take(use):
+                    await waiter.wait(None)
                     if self.is_closed:
                         raise httpx.ConnectError("the transport was closed while this call waited for a connection")
-                    await waiter.wait(None)
         except TimeoutError as error:
             raise _NO_CONNECTION_FREE() from error
 

@@ -90,9 +90,10 @@ class Transport(httpx.HTTPTransport):
             connection = pool.take(use, origin)
             if connection is None:
                 connection = use.connection = SyncConnection(self._routes.to(origin))
-                connection.open(request)
             if pool.is_closed:  # checked once the connection is in use, where `close` finds it
                 raise httpx.ConnectError("the transport was closed in the meantime")
+            if not connection.idle_since:
+                connection.open(request)
             exchange = connection.send(request)
             response = connection.route.response(exchange, body, connection)
             body._pool, body._exchange, body._request, body._use = pool, exchange, request, use

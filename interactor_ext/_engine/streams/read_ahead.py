@@ -43,8 +43,10 @@ class ReadAhead:
     async def aclose(self) -> None:
         """Close the response. The task does it, even if the caller is cancelled in the meantime."""
         self._task.cancel()
-        await asyncio.wait([self._task])
-        await _close(self._response)  # already closed, unless the task was cancelled before its first step
+        try:
+            await asyncio.wait([self._task])
+        finally:
+            await _close(self._response)  # already closed, unless the task was cancelled before its first step
 
     def __del__(self) -> None:
         # Garbage may be collected in any thread, and after the loop was closed.
