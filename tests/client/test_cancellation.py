@@ -1,19 +1,15 @@
-"""Async calls cancelled at each step of the event loop: no connection stays in use and no later call is stuck."""
+"""Cancelled async calls hold up no other. `test_every_turn.py` cancels calls in each turn of the event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from interactor_ext import AsyncInteractorClient, CircuitBreaker, CircuitOpenError, ServerError
-from interactor_ext.limits import RateLimiter, Tier, Tiers
-from interactor_ext.retry import RetryPolicy
 from tests.support.scripted_server import (
-    Action,
     Connection,
     FaultServer,
     Request,
@@ -21,68 +17,12 @@ from tests.support.scripted_server import (
     fine,
     send_and,
     settings_of,
-    slow,
 )
 from tests.support.waiting import eventually_async
-from tests.transports.test_transport_faults import busy_connections
-
-MOST_TURNS = 150
 
 
 def client_of(server: FaultServer, **settings: Any) -> AsyncInteractorClient:
     return AsyncInteractorClient(**settings_of(server.url, **{"timeout": 60, **settings}))
-
-
-async def cancel_after(turns: int, call: Callable[[], Any]) -> bool:
-    """Whether the call was over before it had so many turns."""
-    task = asyncio.ensure_future(call())
-    for _ in range(turns):
-        await asyncio.sleep(0)
-        if task.done():
-            return True
-    # What waits for the server needs time rather than turns.
-    await asyncio.sleep(0.0005)
-    if task.done():
-        return True
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    return False
-
-
-SITUATIONS: dict[str, tuple[list[Action], dict[str, Any]]] = {
-    "a plain call": ([slow(0.001, fine)], {}),
-    "retries": ([error(503), error(503), fine], {"retry_policy": RetryPolicy(base_delay=0.001)}),
-    "lost connections": ([send_and(b"", lambda c: c.reset()), fine], {"retry_policy": RetryPolicy(base_delay=0.001)}),
-    "the limiter": ([fine], {"rate_limiter": RateLimiter(Tiers(client=Tier(60_000, 1), tokens=Tier(60_000, 1)))}),
-}
-
-
-@pytest.mark.parametrize("situation", SITUATIONS)
-@pytest.mark.parametrize("start", ["cold", "warm"])
-async def test_cancelled_call_leaves_no_connection_and_no_task(situation: str, start: str) -> None:
-    script, settings = SITUATIONS[situation]
-    settings = {name: value() if isinstance(value, type) else value for name, value in settings.items()}
-    with FaultServer() as server:
-        for turns in range(0, MOST_TURNS, 1 if start == "cold" else 3):
-            server.script = list(script)
-            client = client_of(server, **settings)
-            if start == "warm":
-                await client.get_access_token()
-            over = await cancel_after(turns, lambda client=client: client.assistants.get("asst_1"))
-            # A token request goes on for those who come next.
-            assert start == "cold" or busy_connections(client) == 0
-            # Neither a lock nor a token request that nobody makes any more holds up the next call.
-            server.script = [fine]
-            assert (await asyncio.wait_for(client.assistants.get("asst_1"), 60)).id == "asst_1"
-            assert busy_connections(client) == 0
-            if "transport" not in settings:
-                await client.aclose()
-            if over:
-                break
-        if "transport" in settings:
-            await settings["transport"].aclose()
-        await eventually_async(lambda: server.open_connections == 0)
 
 
 async def test_cancelled_call_that_probes_the_circuit_lets_another_probe() -> None:

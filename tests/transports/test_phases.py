@@ -51,9 +51,9 @@ class Phase(NamedTuple):
     """Its size, and whether it is sent in pieces."""
 
 
-def serving() -> ssl.SSLContext:
+def serving(authority: trustme.CA = AUTHORITY) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    AUTHORITY.issue_cert("localhost").configure_cert(context)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
     return context
 
 
@@ -230,9 +230,9 @@ def test_call_that_waits_for_a_connection_opens_none_once_the_transport_is_close
         with pytest.raises(httpx.ConnectError, match="while this call waited"):
             await second
 
-    with FaultServer([send_and(b"", lambda connection: connection.stall())]) as server:
-        with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
-            runner.run(main())
+    runner = asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop)
+    with FaultServer([send_and(b"", lambda connection: connection.stall())]) as server, runner:
+        runner.run(main())
 
 
 @pytest.mark.parametrize("loop", LOOPS)
@@ -265,27 +265,6 @@ def test_closing_the_transport_and_cancelling_end_what_a_task_waits_for(name: st
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_closing_the_transport_in_the_moment_of_a_connection_ends_both(loop: str) -> None:
-    kind: Any = pytest.importorskip(loop).Loop if loop == "uvloop" else asyncio.SelectorEventLoop
-
-    class ClosingLoop(kind):  # type: ignore[misc]
-        async def create_connection(self, factory: Callable[[], Any], **settings: Any) -> Any:
-            closing.append(self.create_task(transport.aclose()))
-            return await super().create_connection(factory, **settings)
-
-    async def main() -> None:
-        with pytest.raises(httpx.TransportError):
-            await httpx.AsyncClient(transport=transport, timeout=PATIENCE).get(url)
-        await asyncio.wait_for(closing[0], PATIENCE)
-
-    closing: list[asyncio.Task[None]] = []
-    transport = AsyncTransport(trust_env=False)
-    with FaultServer() as server, asyncio.Runner(loop_factory=ClosingLoop) as runner:
-        url = server.url
-        runner.run(main())
-
-
-@pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("way", ["http", "TLS", "TLS in TLS"])
 def test_calls_and_streams_in_each_kind_of_event_loop(loop: str, way: str) -> None:
     async def main() -> None:
@@ -302,6 +281,33 @@ def test_calls_and_streams_in_each_kind_of_event_loop(loop: str, way: str) -> No
         tls = None if way == "http" else serving()
         url = stack.enter_context(FaultServer([answer], tls=tls)).url
         proxy = stack.enter_context(Proxy(tls)).url if way == "TLS in TLS" else None
+        with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
+            runner.run(main())
+
+
+class Resetting(FaultServer):
+    """Resets each connection during the handshake of TLS."""
+
+    def wrap(self, sock: socket.socket) -> socket.socket:
+        sock.recv(1)
+        Connection(self, sock).reset()
+        sock.close()
+        return sock
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("fault", ["reset", "certificate"])
+def test_handshake_that_fails_within_tls_of_a_proxy_is_an_error_of_the_connection(fault: str, loop: str) -> None:
+    async def main() -> None:
+        async with httpx.AsyncClient(transport=transport, timeout=PATIENCE) as client:
+            with pytest.raises(httpx.ConnectError):
+                await client.get(f"https://localhost:{server.address[1]}")
+
+    with (
+        Resetting() if fault == "reset" else FaultServer(tls=serving(trustme.CA())) as server,
+        Proxy(serving()) as proxy,
+    ):
+        transport = AsyncTransport(verify=trusting(), trust_env=False, proxy=proxy.url)
         with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
             runner.run(main())
 

@@ -227,10 +227,15 @@ class AsyncConnection(asyncio.Protocol):
         # asyncio no longer tells this protocol if the connection ends before TLS is set up.
         plain, self._transport = self._transport, None
         try:
-            self._transport = await self.loop.start_tls(plain, self, hop.context, server_hostname=hop.host)
-        except BaseException:
+            secured: Any = await self.loop.start_tls(plain, self, hop.context, server_hostname=hop.host)
+            if secured.get_extra_info("ssl_object") is None:  # uvloop doesn't say that the connection has ended
+                raise ConnectionResetError
+        except BaseException as error:
             plain.abort()
+            if isinstance(error, TypeError) and isinstance(error.__context__, OSError):  # python/cpython#113214
+                raise error.__context__ from None
             raise
+        self._transport = secured
         self._check_protocol()
 
     def _check_protocol(self) -> None:
