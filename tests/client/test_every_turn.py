@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 import pytest
@@ -97,7 +97,7 @@ async def pages(user: Any) -> None:
 
 
 class Situation(NamedTuple):
-    work: Callable[[Any], Awaitable[Any]] = call
+    work: Callable[[Any], Coroutine[Any, Any, Any]] = call
     others: int = 0
     """How many tasks make the same call as well, and must succeed unless the client is closed."""
     tls: bool = False
