@@ -129,7 +129,7 @@ def _operation(document: Document, path: str, method: str, item: Document) -> Co
     spec = inlined(document, item[method])
     status, success = next((code, answer) for code, answer in spec["responses"].items() if code.startswith("2"))
     listed = [*inlined(document, item.get("parameters", [])), *spec.get("parameters", ())]
-    parameters = tuple(Parameter.compiled(each) for each in listed if each["in"] != "path")
+    outside = [each for each in listed if each["in"] != "path"]
     request = spec.get("requestBody", {})
     schema = request.get("content", {}).get("application/json", {}).get("schema")
     envelope = success.get("content", {}).get("application/json", {}).get("schema", {})
@@ -145,7 +145,7 @@ def _operation(document: Document, path: str, method: str, item: Document) -> Co
         tier=spec.get("x-rate-limit-tier", "standard"),
         stream=bool(success.get("x-event-stream")),
         status=int(status),
-        parameters=parameters,
+        parameters=tuple(Parameter(each["name"], each["in"], compiled(each["schema"])) for each in outside),
         body=None if schema is None else compiled(schema),
         body_required=request.get("required", False),
         shown={name: field for part in shown for name, field in part.get("properties", {}).items()},

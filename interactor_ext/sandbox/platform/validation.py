@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from interactor_ext.sandbox.platform.schemas import compiled
 from interactor_ext.sandbox.problems import Detail, invalid
 
 TYPE_NAMES = {
@@ -50,17 +49,12 @@ def join(path: str, part: str | int) -> str:
 class Parameter:
     name: str
     place: str
-    is_integer: bool
     validator: Draft202012Validator
-
-    @classmethod
-    def compiled(cls, parameter: Mapping[str, Any]) -> Parameter:
-        schema = parameter["schema"]
-        return cls(parameter["name"], parameter["in"], schema.get("type") == "integer", compiled(schema))
 
     def read(self, text: str) -> Any:
         """Return the value, converted to the schema's type. Raises Problem for an invalid text."""
-        value = int(text) if self.is_integer and re.fullmatch("-?[0-9]+", text) else text
+        schema: Any = self.validator.schema
+        value = int(text) if schema.get("type") == "integer" and re.fullmatch("-?[0-9]+", text) else text
         if wrong := problems_of(self.validator, value, self.name):
             raise invalid(*wrong)
         return value
