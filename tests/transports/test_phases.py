@@ -296,17 +296,20 @@ class Resetting(FaultServer):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("fault", ["reset", "certificate"])
-def test_handshake_that_fails_within_tls_of_a_proxy_is_an_error_of_the_connection(fault: str, loop: str) -> None:
+@pytest.mark.parametrize("fault", ["reset", "certificate", "garbage"])
+def test_fault_within_tls_of_a_proxy_is_an_error_of_the_connection(fault: str, loop: str) -> None:
     async def main() -> None:
         async with httpx.AsyncClient(transport=transport, timeout=PATIENCE) as client:
-            with pytest.raises(httpx.ConnectError):
+            with pytest.raises(httpx.NetworkError):
                 await client.get(f"https://localhost:{server.address[1]}")
 
-    with (
-        Resetting() if fault == "reset" else FaultServer(tls=serving(trustme.CA())) as server,
-        Proxy(serving()) as proxy,
-    ):
+    def unencrypted(connection: Connection) -> None:
+        os.write(connection.socket.fileno(), HALF)
+        connection.wait_for_client_to_leave()
+
+    context = serving(trustme.CA()) if fault == "certificate" else serving()
+    kind = Resetting if fault == "reset" else FaultServer
+    with kind([send_and(HALF, unencrypted)], tls=context) as server, Proxy(serving()) as proxy:
         transport = AsyncTransport(verify=trusting(), trust_env=False, proxy=proxy.url)
         with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
             runner.run(main())

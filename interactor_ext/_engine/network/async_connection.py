@@ -42,7 +42,7 @@ class AsyncConnection(asyncio.Protocol):
         self._received: list[bytes] = []
         self._unread = 0
         self._has_ended = False
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._may_write = True
         self._waiter: asyncio.Future[None] | None = None
         self._opening: asyncio.Timeout | None = None
@@ -147,7 +147,7 @@ class AsyncConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._has_ended = True
-        self._error = exc
+        self._error = None if exc is None else _actual(exc)
         self._wake()
         if not self.lost.done():
             self.lost.set_result(None)
@@ -232,15 +232,18 @@ class AsyncConnection(asyncio.Protocol):
                 raise ConnectionResetError
         except BaseException as error:
             plain.abort()
-            if isinstance(error, TypeError) and isinstance(error.__context__, OSError):  # python/cpython#113214
-                raise error.__context__ from None
-            raise
+            raise _actual(error) from None
         self._transport = secured
         self._check_protocol()
 
     def _check_protocol(self) -> None:
         if (secured := self.get_extra_info("ssl_object")) is not None:
             check_protocol(secured)
+
+
+def _actual(error: BaseException) -> BaseException:
+    """Return the error that Python before 3.11.8 and 3.12.2 replaces in TLS within TLS: python/cpython#113214."""
+    return error.__context__ if isinstance(error, TypeError) and isinstance(error.__context__, OSError) else error
 
 
 async def _resolve(hop: Hop) -> list[resolver.Address]:
