@@ -90,6 +90,9 @@ class Worker(SimpleWorker):
     def subscribe(self) -> None:
         """Start no thread that waits for commands, which takes a second to end."""
 
+    def _install_signal_handlers(self) -> None:
+        """Leave the handlers of this process to the tests that come later."""
+
 
 class RQJobs:
     """RQ with a real Redis, and a worker in this process."""
