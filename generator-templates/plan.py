@@ -67,7 +67,7 @@ class Type:
         """Whether there are values that don't fit, or that have to be converted."""
         if self.kind == "union":
             return self.only.is_checked if self.only else self.variants is not None
-        return self.kind not in ("any", "bytes")
+        return self.kind != "any"
 
 
 @dataclass(frozen=True, kw_only=True)
