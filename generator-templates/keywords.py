@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,11 +47,14 @@ _REQUIRED = {
     "OpenAPI": ("info", "paths"),
     "Parameter": ("name", "in"),
     "RequestBody": ("content",),
+    "SecurityScheme": ("type",),
     "Tag": ("name",),
+    "TokenFlow": ("tokenUrl",),
 }
 # The Python types of values.
 _VALUES: dict[str, tuple[Any, str]] = {
     "flag": (bool, "true or false"),
+    "member": ((str, int, float, type(None)), "a string, a number, a boolean or null"),
     "scalar": ((str, int, float), "a string, a number or a boolean"),
     "text": (str, "a string"),
 }
@@ -74,7 +77,7 @@ class _Walk:
 
     def of(self, kind: str, part: Any, pointer: str) -> Iterator[Problem]:
         """Return the problems of a part of the document."""
-        if kind == "-" or (part is None and kind in _VALUES):
+        if kind == "-":
             return
         if kind in _VALUES or "|" in kind:
             of, what = _VALUES.get(kind, ((), f"one of {', '.join(kind.split('|'))}"))
@@ -110,8 +113,8 @@ class _Walk:
             if self._document.target(target) is not None:
                 yield Problem(pointer, f"{target!r} only refers to other references.")
                 return
-            names = list((self._document.at(target[1:].rpartition("/")[0]) or {}) if "/" in target[2:] else ())
-            yield Problem(pointer, f"{target!r} refers to nothing.{_suggestion(steps(target[1:])[-1], names)}")
+            hint = _suggestion(steps(target[1:])[-1], self._names(target[1:].rpartition("/")[0]))
+            yield Problem(pointer, f"{target!r} refers to nothing.{hint}")
         beside = {key: value for key, value in part.items() if key != "$ref"}
         if kind in ("Schema", "PathItem"):
             yield from self._object(kind, beside, pointer)
@@ -124,9 +127,7 @@ class _Walk:
 
     def _object(self, kind: str, part: dict[str, Any], pointer: str) -> Iterator[Problem]:
         known = TABLE[kind]
-        for name in _REQUIRED.get(kind, ()):
-            if part.get(name) is None:
-                yield Problem(pointer, f"The keyword {name!r} is missing.")
+        yield from _missing(_REQUIRED.get(kind, ()), part, pointer)
         for key, value in part.items():
             keyword = known.get(key) or known.get("*")
             if keyword is None and key.startswith("x-"):
@@ -140,10 +141,22 @@ class _Walk:
                 yield Problem(below(pointer, key), _unknown(kind, key, list(known)), without_effect)
             elif keyword.verdict == "refused" and value not in _DIALECTS:
                 yield Problem(below(pointer, key), f"{key!r} is not supported: {keyword.note}.")
-            else:
+            elif value is not None or keyword.type not in _VALUES:
                 yield from self.of(keyword.type, value, below(pointer, key))
         if kind == "Schema":
             yield from self._schema(part, pointer)
+        elif kind == "SecurityScheme" and part.get("type") == "apiKey":
+            yield from _missing(("name", "in"), part, pointer)
+        elif kind == "SecurityRequirement":
+            schemes = self._names("/components/securitySchemes")
+            for name in part.keys() - {*schemes}:
+                text = f"There is no security scheme {name!r}.{_suggestion(name, schemes)}"
+                yield Problem(below(pointer, name), text)
+
+    def _names(self, pointer: str) -> list[str]:
+        """Return the names in the object at `pointer`."""
+        found = self._document.at(pointer)
+        return list(found) if isinstance(found, dict) else []
 
     def _schema(self, schema: dict[str, Any], pointer: str) -> Iterator[Problem]:
         types = schema.get("type", [])
@@ -155,17 +168,23 @@ class _Walk:
                 yield Problem(below(pointer, key), "Must not be empty.")
         if types == "array" and "items" not in schema:
             yield Problem(pointer, "An array must have 'items'.")
+        properties, required = schema.get("properties"), schema.get("required")
         if (
-            "properties" in schema
+            isinstance(properties, dict)
+            and isinstance(required, list)
             and not schema.keys() & {"allOf", "anyOf", "oneOf", "$ref"}
             and pointer.count("/allOf/") == 0
         ):
-            for number, name in enumerate(schema.get("required") or ()):
+            for number, name in enumerate(required):
                 # In other documents, a name that isn't a typo is a rule for the server.
-                typo = self._own or get_close_matches(str(name), schema["properties"], 1, 0.8)
-                if name not in schema["properties"] and typo:
-                    text = f"The required property {name!r} doesn't exist.{_suggestion(name, schema['properties'])}"
+                typo = self._own or get_close_matches(str(name), properties, 1, 0.8)
+                if isinstance(name, str) and name not in properties and typo:
+                    text = f"The required property {name!r} doesn't exist.{_suggestion(name, properties)}"
                     yield Problem(f"{pointer}/required/{number}", text)
+
+
+def _missing(names: Iterable[str], part: dict[str, Any], pointer: str) -> Iterator[Problem]:
+    return (Problem(pointer, f"The keyword {name!r} is missing.") for name in names if part.get(name) is None)
 
 
 def _unknown(kind: str, key: str, known: list[str]) -> str:

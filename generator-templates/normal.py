@@ -340,7 +340,9 @@ class Normal:
         result: Json = {}
         for each, place in parts:
             resolved, at = self._source.resolve(each, place)
-            if not isinstance(each, dict):
+            if not isinstance(resolved, dict):
+                if resolved is False:
+                    self._refuse(place, "No value is valid here.")
                 continue
             if "$ref" in each and at in seen:
                 self._refuse(pointer, "'allOf' contains itself.")

@@ -281,7 +281,7 @@ def _body(types: Types, written: Json, taken: set[str]) -> Body:
         media = set_by_httpx.get(argument, "application/octet-stream")
     header = "" if media == set_by_httpx.get(argument) else quoted(media)
     encoding = written["content"][written["x-media"]].get("encoding") or {}
-    types_of_parts = {name: each["contentType"] for name, each in encoding.items() if "contentType" in each}
+    types_of_parts = {name: each["contentType"] for name, each in encoding.items() if each.get("contentType")}
     part_types = {name: each for name, each in types_of_parts.items() if not {*each} & {*"*,"}}
     whole = Body(field=field, argument=argument, media_type=header, model=None, fields=(field,), part_types=part_types)
     if field.type.kind != "model":

@@ -84,7 +84,7 @@ def pages_of(types: Types, written: Json, query: Sequence[Field], body: Json) ->
         text = "'items' must name a property of the response that is a list. Without it, the response is."
         raise RefusedError(at, text)
     schema = next((each["schema"] for each in written["parameters"] if field and each["name"] == field.key), {})
-    default, path = schema.get("default"), quoted(mark.get("next", ""))
+    default, path = schema.get("default"), quoted(mark.get("next") or "")
     first = default if isinstance(default, int) else int(style == "page")
     described = f'style="{style}", parameter="{field.key if field else ""}", first={first}, path="{path}"'
     return Pages(mark=described, items=items, item=type_.item)

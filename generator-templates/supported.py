@@ -19,7 +19,7 @@ def parse_supported(document: Document) -> tuple[Api, Document, list[str]]:
     """The plan and the document of the supported part, and a line for each part left out, with the reason.
 
     Raises:
-        SpecificationError: Nothing is left, or a problem isn't in an operation or a schema.
+        SpecificationError: Nothing is left, or a problem isn't in an operation or a component.
     """
     left_out: list[str] = []
     while True:
@@ -44,6 +44,8 @@ def _without_keywords(document: Document, problems: list[Problem]) -> tuple[Docu
 
 def _without(document: Document, error: SpecificationError) -> tuple[Document, list[str]]:
     """The document without the operations and unused schemas that have problems, and a line for each."""
+    if any(len(where := steps(each.pointer)) < 2 + (where[:1] == ["components"]) for each in error.problems):
+        raise error
     unused: list[Problem] = []
     reasons: dict[tuple[str, str], Problem] = {}
     uses = dict(_operations(document))

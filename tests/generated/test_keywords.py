@@ -226,7 +226,7 @@ CHECKS: dict[str, tuple[Callable[[Zoo], Any], Any]] = {
     ),
     "OpenAPI.servers OpenAPI.security Components.securitySchemes SecurityScheme.type SecurityScheme.name "
     "SecurityScheme.in SecurityScheme.scheme SecurityScheme.flows OAuthFlows.implicit OAuthFlows.password "
-    "OAuthFlows.authorizationCode OAuthFlows.clientCredentials OAuthFlow.tokenUrl": (
+    "OAuthFlows.authorizationCode OAuthFlows.clientCredentials TokenFlow.tokenUrl SecurityRequirement.*": (
         lambda zoo: str(inspect.signature(importlib.import_module("zoo.ready").Zoo)).replace("'", "").split(", "),
         [
             *("(*", "base_url: str = https://north.zoo.example.com", "key: str | None = None"),
@@ -498,6 +498,26 @@ ERRORS = [
         "12: /components/securitySchemes/key/in: Must be one of query, header, cookie.",
     ),
     (
+        "type: integer",
+        "enum: [[5]]",
+        f"17: {PAW}/properties/toes/enum/0: Must be a string, a number, a boolean or null.",
+    ),
+    (
+        "toes: { type: integer }",
+        "toes: { allOf: [{ type: integer }, false] }",
+        f"17: {PAW}/properties/toes/allOf/1: No value is valid here.",
+    ),
+    (
+        "responses:",
+        "security: [{ keys: [] }]\n      responses:",
+        f"7: {GET}/security/0/keys: There is no security scheme 'keys'.",
+    ),
+    (
+        "schemas:",
+        "securitySchemes: { key: { type: apiKey, in: query } }\n  schemas:",
+        "12: /components/securitySchemes/key: The keyword 'name' is missing.",
+    ),
+    (
         "responses:",
         "parameters: [{ name: q, in: header, style: deepObject, schema: {} }]\n      responses:",
         f"7: {GET}/parameters/0/style: The style 'deepObject' of a parameter in 'header' is not supported.",
@@ -541,6 +561,62 @@ def test_error_of_a_document_is_one_line_with_its_place(tmp_path: Path, old: str
 )
 def test_missing_file_is_one_line(tmp_path: Path, specification: str, error: str) -> None:
     assert refusal_of(tmp_path, "", "--specification", specification) == error
+
+
+# Puts wrong values in each place of a document, or leaves it out: the plan is made, or there is a SpecificationError.
+DAMAGE = """
+import copy, pathlib, sys
+from document import Document, SpecificationError, read
+from supported import parse_supported
+
+def places(part, place=()):
+    for step, each in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        yield *place, step
+        yield from places(each, (*place, step))
+
+whole, values, number = read(pathlib.Path(sys.argv[1])), (None, "x", 5, True, [], [None], [{}], {}, {"x": 5}), 0
+for *path, last in places(whole.data):
+    for _ in range(int(sys.argv[2])):
+        data = copy.deepcopy(whole.data)
+        part = data
+        for step in path:
+            part = part[step]
+        if number % 10 < 9:
+            part[last] = values[number % 10]
+        else:
+            del part[last]
+        number += 1
+        try:
+            parse_supported(Document(whole.path, whole.text, data))
+        except SpecificationError:
+            pass
+        except Exception as error:
+            raise RuntimeError(f"{[*path, last]} is {part.get(last) if isinstance(part, dict) else part}") from error
+print(number)
+"""
+
+
+@pytest.mark.parametrize(
+    ("document", "times"), [pytest.param(WHOLE, 3, marks=pytest.mark.full), (PAWS, 10)], ids=["whole", "paws"]
+)
+def test_wrong_value_anywhere_is_an_error_of_the_document(tmp_path: Path, document: Path | str, times: int) -> None:
+    if isinstance(document, str):
+        (tmp_path / "paws.yaml").write_text(document)
+    run = subprocess.run(
+        [
+            generator.PYTHON,
+            "-c",
+            DAMAGE,
+            document if isinstance(document, Path) else tmp_path / "paws.yaml",
+            str(times),
+        ],
+        env={**os.environ, "PYTHONPATH": str(TEMPLATES)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) > 20 * times
 
 
 def test_problem_that_belongs_to_no_operation_is_an_error_when_the_unsupported_is_skipped(tmp_path: Path) -> None:
