@@ -21,6 +21,7 @@ Dialect = Literal["current_page", "whole_objects", "enabled", "bare_signature", 
 DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
 
 WHOLE = {"tools": "tool", "data_sources": "data source"}
+OF_CURRENT_PAGE = {"page": "current_page", "per_page": "per_page", "total": "total_count", "total_pages": "total_pages"}
 
 
 def dialects(names: Iterable[Dialect]) -> frozenset[str]:
@@ -52,13 +53,7 @@ def speak(dialect: frozenset[str], tag: str, namespace: str, result: JsonObject,
     data = result["data"]
     result = {**result, "data": [spoken(item) for item in data] if isinstance(data, list) else spoken(data)}
     if "current_page" in dialect and "meta" in result:
-        meta = result["meta"]
-        result["meta"] = {
-            "current_page": meta["page"],
-            "per_page": meta["per_page"],
-            "total_count": meta["total"],
-            "total_pages": meta["total_pages"],
-        }
+        result["meta"] = {theirs: result["meta"][ours] for ours, theirs in OF_CURRENT_PAGE.items()}
     return result
 
 

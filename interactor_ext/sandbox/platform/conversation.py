@@ -30,10 +30,9 @@ from typing import Any
 
 from interactor_ext.sandbox.platform import replies, scripts
 from interactor_ext.sandbox.platform.callbacks import call_back
-from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles, list_page, referenced, subscribe
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles, list_page, referenced
 from interactor_ext.sandbox.platform.replies import ToolRequest
 from interactor_ext.sandbox.platform.state import State
-from interactor_ext.sandbox.platform.streams import Subscription
 from interactor_ext.sandbox.problems import Problem, conflict, invalid
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
@@ -54,11 +53,6 @@ async def send_message(call: ApiCall) -> JsonObject:
 @handles("list_messages")
 def list_messages(call: ApiCall) -> JsonObject:
     return list_page(call, parent=call.record("room").id, per_page=50)
-
-
-@handles("stream_room")
-def stream_room(call: ApiCall) -> Subscription | None:
-    return subscribe(call, call.record().id)
 
 
 @handles("submit_tool_result")
@@ -255,14 +249,10 @@ def _plan_after(state: State, room: Record, asking: Record) -> Plan:
     if then is not None and all(each["status"] == "completed" for each in asking.public["tool_calls"]):
         return Plan([], private["lines"], then=then)
     rounds = [[ToolRequest(**each) for each in later] for later in private["rounds"]]
-    return Plan(rounds, [*private["lines"], *_results(state, room, asking)])
-
-
-def _results(state: State, room: Record, asking: Record) -> list[str]:
-    calls = [
-        state.store.get("tool call", room.namespace, each["id"], parent=room.id) for each in asking.public["tool_calls"]
-    ]
-    return [replies.result_line(each.private["name"], each.public["result"]) for each in calls]
+    ids = [each["id"] for each in asking.public["tool_calls"]]
+    calls = [state.store.get("tool call", room.namespace, call_id, parent=room.id) for call_id in ids]
+    results = [replies.result_line(each.private["name"], each.public["result"]) for each in calls]
+    return Plan(rounds, [*private["lines"], *results])
 
 
 def _publish_message(state: State, event: str, room: Record, message: Record) -> None:

@@ -114,9 +114,11 @@ def update(call: ApiCall) -> Record:
     return record
 
 
-def subscribe(call: ApiCall, channel_id: str) -> Subscription | None:
+@handles("stream_room")
+@handles("stream_workflow_instance")
+def subscribe(call: ApiCall) -> Subscription | None:
     """Return the stream of a room or a workflow instance; None if it is over."""
-    streams, last_event_id = call.state.streams, call.last_event_id
+    channel_id, streams, last_event_id = call.record().id, call.state.streams, call.last_event_id
     is_over = streams.is_over(channel_id, last_event_id)
     # A page's EventSource can't set a header, so its token is in the query.
     if is_over and (last_event_id or "token" not in call.query):

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from interactor_ext.sandbox.platform import engine
-from interactor_ext.sandbox.platform.handlers import ApiCall, create, data, handles, referenced, subscribe
+from interactor_ext.sandbox.platform.handlers import ApiCall, create, data, handles, referenced
 from interactor_ext.sandbox.platform.state import FINISHED, State
-from interactor_ext.sandbox.platform.streams import Subscription
 from interactor_ext.sandbox.problems import conflict
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
@@ -41,11 +40,6 @@ def trigger_workflow_event(call: ApiCall) -> JsonObject:
 @handles("cancel_workflow_instance")
 def cancel_workflow_instance(call: ApiCall) -> None:
     _run_step(call, engine.Step.cancel)
-
-
-@handles("stream_workflow_instance")
-def stream_workflow_instance(call: ApiCall) -> Subscription | None:
-    return subscribe(call, call.record().id)
 
 
 @handles("get_workflow_thread")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +27,11 @@ def is_absolute_url(value: object) -> bool:
 
 def compiled(schema: Any) -> Draft202012Validator:
     return Draft202012Validator(schema, format_checker=FORMATS)
+
+
+def closed_object(required: Iterable[str] = (), **properties: Any) -> dict[str, Any]:
+    """Return the schema of an object with these properties and no others."""
+    return {"type": "object", "required": [*required], "additionalProperties": False, "properties": properties}
 
 
 def inlined(document: Document, value: Any) -> Any:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from interactor_client.advised import Advised
-from interactor_ext.sandbox.platform.schemas import compiled
+from interactor_ext.sandbox.platform.schemas import closed_object, compiled
 from interactor_ext.sandbox.platform.validation import problems_of
 from interactor_ext.sandbox.problems import Detail
 from interactor_ext.sandbox.storage.records import JsonObject, Record, Store
@@ -33,21 +33,17 @@ T = TypeVar("T")
 
 TEXT: JsonObject = {"type": "string", "minLength": 1}
 REPLY = compiled(
-    {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            "when": TEXT,
-            "pattern": TEXT,
-            "room": TEXT,
-            "assistant": TEXT,
-            "namespace": {"type": ["string", "null"]},
-            "say": TEXT,
-            "call": {"type": "array"},
-            "then": TEXT,
-            "times": {"type": "integer", "minimum": 1},
-        },
-    }
+    closed_object(
+        when=TEXT,
+        pattern=TEXT,
+        room=TEXT,
+        assistant=TEXT,
+        namespace={"type": ["string", "null"]},
+        say=TEXT,
+        call={"type": "array"},
+        then=TEXT,
+        times={"type": "integer", "minimum": 1},
+    )
 )
 # The flags of a compiled pattern that affect matching, as written within an expression.
 FLAGS = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x", re.ASCII: "a"}

@@ -24,7 +24,7 @@ from interactor_ext.sandbox.platform import credentials, scripts
 from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.conversation import add_message
 from interactor_ext.sandbox.platform.handlers import ApiCall, handler_of, kind_of
-from interactor_ext.sandbox.platform.schemas import compiled, parts_of
+from interactor_ext.sandbox.platform.schemas import closed_object, compiled, parts_of
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.platform.validation import problems_of
 from interactor_ext.sandbox.problems import Detail, Problem, invalid
@@ -44,37 +44,24 @@ CREATORS = {
 # Webhooks come last, so they get no events of the seed.
 GROUPS = ("clients", "credentials", "replies", *CREATORS)
 ID: JsonObject = {"type": "string", "pattern": "^[A-Za-z0-9_.~-]{1,100}$"}
-CREDENTIAL: JsonObject = {
-    "type": "object",
-    "required": ["provider"],
-    "additionalProperties": False,
-    "properties": {
-        "id": ID,
-        "provider": {"type": "string", "minLength": 1},
-        "service_id": {"type": "string"},
-        "scopes": {"type": "array", "items": {"type": "string"}},
-        "expires_in": {"type": "number"},
-        "refreshable": {"type": "boolean"},
-        "status": {"enum": ["active", "expired", "revoked"]},
-    },
-}
-CLIENT: JsonObject = {
-    "type": "object",
-    "required": ["client_id", "client_secret"],
-    "additionalProperties": False,
-    "properties": {
-        "client_id": {"type": "string", "minLength": 1},
-        "client_secret": {"type": "string", "minLength": 1},
-        "scopes": {"type": "array", "items": {"type": "string"}},
-        "namespaces": {"type": ["array", "null"], "items": {"type": "string"}},
-    },
-}
-MESSAGE: JsonObject = {
-    "type": "object",
-    "required": ["role", "content"],
-    "additionalProperties": False,
-    "properties": {"role": {"enum": ["user", "assistant", "system"]}, "content": {"type": "string"}},
-}
+CREDENTIAL = closed_object(
+    ["provider"],
+    id=ID,
+    provider=scripts.TEXT,
+    service_id={"type": "string"},
+    scopes={"type": "array", "items": {"type": "string"}},
+    expires_in={"type": "number"},
+    refreshable={"type": "boolean"},
+    status={"enum": ["active", "expired", "revoked"]},
+)
+CLIENT = closed_object(
+    ["client_id", "client_secret"],
+    client_id=scripts.TEXT,
+    client_secret=scripts.TEXT,
+    scopes={"type": "array", "items": {"type": "string"}},
+    namespaces={"type": ["array", "null"], "items": {"type": "string"}},
+)
+MESSAGE = closed_object(["role", "content"], role={"enum": ["user", "assistant", "system"]}, content={"type": "string"})
 ROOM: JsonObject = {"type": "object", "properties": {"id": ID, "messages": {"type": "array", "items": MESSAGE}}}
 # Of other items only the id is checked here: the rest is the body of a call.
 ITEMS = {"clients": CLIENT, "credentials": CREDENTIAL, "rooms": ROOM}

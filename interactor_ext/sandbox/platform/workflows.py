@@ -32,13 +32,7 @@ def definition_errors(workflow: JsonObject) -> Iterator[Detail]:
             field = f"states[{index}].transitions[{number}]"
             if transition["to"] not in names:
                 yield f"{field}.to", "isn't the name of a state"
-            if "condition" in transition and (problem := _condition_error(transition["condition"])):
-                yield f"{field}.condition", problem
-
-
-def _condition_error(condition: str) -> str:
-    try:
-        compile_expression(condition)
-    except ExpressionError as error:
-        return f"isn't a valid expression: {error}"
-    return ""
+            try:
+                compile_expression(transition.get("condition", "true"))
+            except ExpressionError as error:
+                yield f"{field}.condition", f"isn't a valid expression: {error}"

@@ -18,18 +18,15 @@ JsonObject = dict[str, Any]
 
 # Kinds that the API doesn't show: added clients, pending deliveries, responses of Idempotency-Keys.
 HIDDEN = {"client": "client", "delivery": "dlv", "response": "resp"}
+# Where the prefix of the ids isn't the kind itself.
 PREFIXES = {
     **HIDDEN,
     "assistant": "asst",
     "credential": "cred",
     "data source": "ds",
-    "flow": "flow",
     "message": "msg",
-    "reply": "reply",
-    "room": "room",
     "thread": "thr",
     "thread message": "tmsg",
-    "tool": "tool",
     "tool call": "tc",
     "webhook": "wh",
     "workflow": "wf",
