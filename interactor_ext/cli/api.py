@@ -31,42 +31,36 @@ def complete_parameter(context: typer.Context, incomplete: str) -> list[str]:
     return [f"{name}=" for name in names if name not in given and name.startswith(incomplete)]
 
 
-OperationId = Annotated[str | None, typer.Argument(help="The operationId.", autocompletion=complete_operation)]
-Parameters = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Path and query parameters, as name=value.",
-        metavar="[NAME=VALUE]...",
-        autocompletion=complete_parameter,
-    ),
-]
-Data = Annotated[
-    str | None,
-    typer.Option("--data", "-d", help="The body as JSON; @FILE reads it from a file, - from standard input."),
-]
-Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many events of a stream, or items with --all.")]
-Field = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PATH", help="Print only this field of the response, as text: data.id, data[0].id or data[].id."
-    ),
-]
-Output = Annotated[
-    Path | None, typer.Option(help="Write the response to a file that only you can read, secrets included.")
-]
-
-
 def api(
-    operation: OperationId = None,
-    parameters: Parameters = None,
-    data: Data = None,
+    operation: Annotated[str | None, typer.Argument(help="The operationId.", autocompletion=complete_operation)] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Path and query parameters, as name=value.",
+            metavar="[NAME=VALUE]...",
+            autocompletion=complete_parameter,
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", "-d", help="The body as JSON; @FILE reads it from a file, - from standard input."),
+    ] = None,
     every_page: Annotated[bool, typer.Option("--all", help="Fetch the items of all pages, not of one.")] = False,
-    limit: Limit = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Stop after this many events of a stream, or items with --all.")
+    ] = None,
     describe: Annotated[
         bool, typer.Option("--describe", help="Show the parameters and the body of the operation; send nothing.")
     ] = False,
-    field: Field = None,
-    output: Output = None,
+    field: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="Print only this field of the response, as text: data.id, data[0].id or data[].id."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the response to a file that only you can read, secrets included.")
+    ] = None,
     show_secret: Annotated[bool, typer.Option("--show-secret", help="Don't mask secrets in the response.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking for confirmation.")] = False,
     as_json: Annotated[
@@ -106,7 +100,7 @@ def api(
             if client.config.require_namespace:
                 raise ConfigurationError("Pass a namespace with -n: INTERACTOR_REQUIRE_NAMESPACE is set.")
             note("No namespace was given (-n): this call uses the OAuth client's default namespace.")
-        if described.operation.method == "DELETE" and not yes and not confirmed(_question(described, given), "--yes"):
+        if described.operation.method == "DELETE" and not yes and not confirmed(_question(described, given)):
             raise ConfigurationError("Nothing was deleted.")
         with answers.opened():
             if described.operation.stream:

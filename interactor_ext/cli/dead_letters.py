@@ -10,7 +10,7 @@ import typer
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext.cli.groups import group
-from interactor_ext.cli.output import confirmed, write, write_json
+from interactor_ext.cli.output import confirmed, write, write_json, write_labeled
 from interactor_ext.cli.settings import AsJson
 from interactor_ext.webhooks.worker._dead_letters import chosen, how_many, letters_of, summary
 
@@ -38,12 +38,12 @@ def list_letters(
     """List dead letters, oldest first."""
     letters = letters_of(_load(router))
     for letter in letters:
+        about = summary(letter)
         if as_json:
-            write_json(summary(letter), compact=True)
+            write_json(about, compact=True)
         else:
-            about = summary(letter)
-            write(f"{letter.key} ", "bold cyan", end="")
-            write(f"{about['event'] or 'unreadable'}, {letter.attempts} attempts, {about['failed_at']}")
+            kind = about["event"] or "unreadable"
+            write_labeled(f"{letter.key} ", "bold cyan", f"{kind}, {letter.attempts} attempts, {about['failed_at']}")
             write(f"  {clean_text(letter.error)}")
     if not as_json:
         write(f"{how_many(len(letters))}.")
@@ -79,7 +79,7 @@ def drop(
     """Delete dead letters permanently: their events count as handled. Exits with status 1 like `replay`."""
     worker = _load(router)
     letters = chosen(worker, keys, every)
-    if letters and not yes and not confirmed(f"Dropping {how_many(len(letters))} can't be undone. Continue?", "--yes"):
+    if letters and not yes and not confirmed(f"Dropping {how_many(len(letters))} can't be undone. Continue?"):
         raise ConfigurationError("Nothing was dropped.")
     dropped = [worker.queue.discard(letter.key) for letter in letters]
     write(f"{how_many(sum(dropped))} dropped.")

@@ -7,18 +7,16 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from interactor_ext._engine.errors import APIConnectionError, ConfigurationError, WebhookPayloadError
 from interactor_ext._engine.lazy import httpx
 from interactor_ext._engine.redaction import clean_text
-from interactor_ext.cli.output import write, write_json, write_labeled
+from interactor_ext.cli.output import write_json, write_labeled
+from interactor_ext.testing import deliveries
 from interactor_ext.webhooks import parse_event
-
-if TYPE_CHECKING:
-    from interactor_ext.testing.deliveries import ContractEvent
 
 SecretFile = Annotated[
     Path | None,
@@ -30,15 +28,8 @@ TIMEOUT = 30.0
 SIGNED = {"x-interactor-signature": "--signature", "x-interactor-timestamp": "--timestamp"}
 
 
-def known_events() -> dict[str, ContractEvent]:
-    """Return every event that a webhook can subscribe to, by type."""
-    from interactor_ext.testing.deliveries import contract_events
-
-    return contract_events()
-
-
 def complete_event(incomplete: str) -> list[str]:
-    return [name for name in known_events() if name.startswith(incomplete)]
+    return [name for name in deliveries.contract_events() if name.startswith(incomplete)]
 
 
 def secret_of(file: Path | None) -> str:
@@ -80,8 +71,8 @@ def post(client: httpx.Client, option: str, url: str, body: bytes, headers: dict
 
 
 def show_event(event: dict[str, Any]) -> None:
-    write(f"{event.get('event')} ", "bold cyan", end="")
-    write(f"{event.get('id')} of {event.get('namespace') or 'no namespace'} at {event.get('timestamp')}")
+    about = f"{event.get('id')} of {event.get('namespace') or 'no namespace'} at {event.get('timestamp')}"
+    write_labeled(f"{event.get('event')} ", "bold cyan", about)
     write_json(event.get("data"))
 
 

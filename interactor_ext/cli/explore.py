@@ -12,25 +12,19 @@ from interactor_ext.cli.program import run_program
 
 _ADDED = "PYTEST_ADDOPTS"
 
-Program = Annotated[
-    list[str],
-    typer.Argument(metavar="-- pytest [ARGUMENTS]...", help="What runs the tests: pytest, or anything that starts it."),
-]
-Pairs = Annotated[bool, typer.Option("--pairs", help="Also try two faults in one run.")]
-Budget = Annotated[str, typer.Option(metavar="60s", help="How long to explore each test, at most.")]
-Seed = Annotated[int, typer.Option(metavar="N", help="Choose another order of schedules.")]
-Schedule = Annotated[str, typer.Option(metavar="r7:lost", help="Run a single schedule, named as in a report.")]
-
-Inspect = Annotated[bool, typer.Option("--inspect", help="Keep the sandbox of that run for its inspector.")]
-
 
 def explore(
-    program: Program,
-    pairs: Pairs = False,
-    budget: Budget = "60s",
-    seed: Seed = 0,
-    schedule: Schedule = "",
-    inspect: Inspect = False,
+    program: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="-- pytest [ARGUMENTS]...", help="What runs the tests: pytest, or anything that starts it."
+        ),
+    ],
+    pairs: Annotated[bool, typer.Option("--pairs", help="Also try two faults in one run.")] = False,
+    budget: Annotated[str, typer.Option(metavar="60s", help="How long to explore each test, at most.")] = "60s",
+    seed: Annotated[int, typer.Option(metavar="N", help="Choose another order of schedules.")] = 0,
+    schedule: Annotated[str, typer.Option(metavar="r7:lost", help="Run a single schedule, named as in a report.")] = "",
+    inspect: Annotated[bool, typer.Option("--inspect", help="Keep the sandbox of that run for its inspector.")] = False,
 ) -> None:
     """Run tests again for each request and fault: does the application survive lost responses, duplicates, crashes?"""
     options = [

@@ -15,10 +15,11 @@ import interactor_ext
 from interactor_ext._engine.errors import ConfigurationError, InteractorError
 from interactor_ext._engine.waiting import ThreadWaiter
 from interactor_ext.cli import receiver
-from interactor_ext.cli.deliveries import SecretFile, known_events, secret_of
+from interactor_ext.cli.deliveries import SecretFile, secret_of
 from interactor_ext.cli.output import note, write
 from interactor_ext.cli.program import signals_handled
 from interactor_ext.cli.settings import Insecure, Namespace, client_of
+from interactor_ext.testing import deliveries
 
 # Ctrl-C, the end of a service, and a closed terminal.
 _STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -82,7 +83,7 @@ def _reachable(url: str, client: interactor_ext.InteractorClient) -> str:
 @contextmanager
 def _registered(client: interactor_ext.InteractorClient, url: str, secret: str) -> Iterator[None]:
     """Register a webhook for the duration of the block."""
-    types: list[Any] = [*known_events()]  # a type checker knows each of them
+    types: list[Any] = [*deliveries.contract_events()]  # a type checker knows each of them
     webhook = client.webhooks.create(url=url, events=types, secret=secret)
     of = client.config.namespace or "the default namespace"
     write(f"Registered {webhook.id} in {of} for all events. It will be deleted on exit.", "dim")

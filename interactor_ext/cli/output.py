@@ -157,10 +157,10 @@ def hanging(text: str, indent: int) -> str:
     return textwrap.fill(text, room, break_long_words=False, break_on_hyphens=False).replace("\n", f"\n{'':<{indent}}")
 
 
-def confirmed(question: str, option: str) -> bool:
-    """Ask a yes-no question on the terminal. Raises ConfigurationError if there is no terminal."""
+def confirmed(question: str) -> bool:
+    """Ask a yes-no question on the terminal. Raises ConfigurationError, with advice, if there is no terminal."""
     if not (sys.stdin.isatty() and errors.file.isatty()):
-        raise ConfigurationError(f"{question} This isn't a terminal, so there is nobody to ask: pass {option}.")
+        raise ConfigurationError(f"{question} This isn't a terminal, so there is nobody to ask: pass --yes.")
     errors.print(Text(f"{printable(question)} [y/N] ", style="yellow"), end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -22,73 +22,60 @@ if TYPE_CHECKING:
 _PORT = 8765
 
 
-Program = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[-- PROGRAM [ARGUMENTS]...]",
-        help="Program to run with the variables set. The sandbox stops when it ends, and exits with its status.",
-        show_default=False,
-    ),
-]
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        max=65535,
-        help="Port to listen on; 0 picks a free one.",
-        show_default=f"{_PORT}, or a free one for a program",
-    ),
-]
-EnvPath = Annotated[
-    Path | None,
-    typer.Option("--env-file", metavar="FILE", help="Write the variables to this file, which only you can read."),
-]
-Data = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Keep state in this SQLite file, creating it if needed (default: in memory)."),
-]
-Seed = Annotated[Path | None, typer.Option(metavar="FILE", help="JSON file with the initial data.")]
-TokenLifetime = Annotated[float, typer.Option(help="Seconds until an access token expires.")]
-EnforceLimits = Annotated[
-    bool, typer.Option("--enforce-limits", help="Respond with 429 beyond the documented rate limits.")
-]
-WordDelay = Annotated[float, typer.Option(help="Seconds between the words of a streamed reply.")]
-AllowHost = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME", help="Accept this host name, too. Repeatable."),
-]
-AllowOrigin = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="ORIGIN", help="Allow calls from pages of this origin, such as http://localhost:3000. Repeatable."
-    ),
-]
-Dialects = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        help=(
-            "Follow the platform's guide instead of the contract: current_page, whole_objects, enabled, "
-            "bare_signature or deprecation_true. Repeatable."
-        ),
-    ),
-]
-
-
 def sandbox(
-    program: Program = None,
-    host: Host = "127.0.0.1",
-    port: Port = None,
-    env_path: EnvPath = None,
-    data: Data = None,
-    seed: Seed = None,
-    token_lifetime: TokenLifetime = 3600,
-    enforce_limits: EnforceLimits = False,
-    word_delay: WordDelay = 0.03,
-    allow_host: AllowHost = None,
-    allow_origin: AllowOrigin = None,
-    dialect: Dialects = None,
+    program: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- PROGRAM [ARGUMENTS]...]",
+            help="Program to run with the variables set. The sandbox stops when it ends, and exits with its status.",
+            show_default=False,
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port to listen on; 0 picks a free one.",
+            show_default=f"{_PORT}, or a free one for a program",
+        ),
+    ] = None,
+    env_path: Annotated[
+        Path | None,
+        typer.Option("--env-file", metavar="FILE", help="Write the variables to this file, which only you can read."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Keep state in this SQLite file, creating it if needed (default: in memory)."
+        ),
+    ] = None,
+    seed: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON file with the initial data.")] = None,
+    token_lifetime: Annotated[float, typer.Option(help="Seconds until an access token expires.")] = 3600,
+    enforce_limits: Annotated[
+        bool, typer.Option("--enforce-limits", help="Respond with 429 beyond the documented rate limits.")
+    ] = False,
+    word_delay: Annotated[float, typer.Option(help="Seconds between the words of a streamed reply.")] = 0.03,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Accept this host name, too. Repeatable.")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN", help="Allow calls from pages of this origin, such as http://localhost:3000. Repeatable."
+        ),
+    ] = None,
+    dialect: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help=(
+                "Follow the platform's guide instead of the contract: current_page, whole_objects, enabled, "
+                "bare_signature or deprecation_true. Repeatable."
+            ),
+        ),
+    ] = None,
 ) -> None:
     """Serve a sandbox of the platform on this machine until Ctrl-C, or while a program runs."""
     _log("WARNING" if program else "INFO")

@@ -63,7 +63,7 @@ def approve(
     with _opened(tool_set, namespace, insecure) as (found, user):
         call = _chosen(found, user, room, call_id)
         _show(call)
-        if not yes and not confirmed("Run it?", "--yes"):
+        if not yes and not confirmed("Run it?"):
             raise ConfigurationError("Nothing was run.")
         found.approve(user, call, by=by or getpass.getuser())
     write("Ran the call and submitted its result.", "green")

@@ -20,9 +20,10 @@ from interactor_ext.cli.deliveries import (
     secret_of,
     show_answer,
 )
-from interactor_ext.cli.output import write
+from interactor_ext.cli.output import write_labeled
 from interactor_ext.cli.sandbox import inspector_url
 from interactor_ext.cli.settings import Insecure, Namespace, client_of
+from interactor_ext.testing import deliveries
 
 
 def trigger(
@@ -51,9 +52,7 @@ def trigger(
         with client_of(namespace, insecure) as client:
             _publish(client, event, data)
         return
-    from interactor_ext.testing.deliveries import WebhookFactory
-
-    delivery = WebhookFactory(secret_of(secret_file))(event, data, namespace=namespace)
+    delivery = deliveries.WebhookFactory(secret_of(secret_file))(event, data, namespace=namespace)
     with httpx.Client(timeout=TIMEOUT) as client:
         answer = post(client, "--to", to, delivery.body, delivery.headers)
     show_answer(answer)
@@ -63,11 +62,9 @@ def trigger(
 
 def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, Any]:
     """Return the contract's example data with the changes applied. Raises ConfigurationError."""
-    from interactor_ext.testing.deliveries import contract_events, unknown_in
-
-    if problem := unknown_in(event, {}):
+    if problem := deliveries.unknown_in(event, {}):
         raise ConfigurationError(f"{problem}.")
-    described = contract_events()[event]
+    described = deliveries.contract_events()[event]
     data = copy.deepcopy(described.example)
     if "namespace" in data:
         data["namespace"] = namespace
@@ -76,7 +73,7 @@ def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, An
         root, *way = path.split(".")
         if not equals or root != "data" or not way:
             raise ConfigurationError(f"Can't parse --set {path}: write --set data.FIELD=VALUE.")
-        if problem := unknown_in(event, {way[0]: text}):
+        if problem := deliveries.unknown_in(event, {way[0]: text}):
             raise ConfigurationError(f"{problem}.")
         at: Any = data
         for step in way[:-1]:
@@ -118,5 +115,5 @@ def _publish(client: interactor_ext.InteractorClient, event: str, data: dict[str
             "demand. Pass --to URL."
         )
     published = answer.json()
-    write(f"{event} ", "bold cyan", end="")
-    write(f"{published['id']} goes to {', '.join(each.url or each.id for each in listening)}")
+    receivers = ", ".join(each.url or each.id for each in listening)
+    write_labeled(f"{event} ", "bold cyan", f"{published['id']} goes to {receivers}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interactor_ext._engine.lazy import lazy_names
+from interactor_ext._engine.lazy import lazy_modules, lazy_names
 
 if TYPE_CHECKING:
     from interactor_ext.testing.deliveries import SignedDelivery, WebhookFactory
@@ -29,3 +29,6 @@ if not TYPE_CHECKING:
             ".recording": ("recorder",),
         },
     )
+
+# The commands of `interactor` start without it.
+lazy_modules(__name__, "deliveries")
