@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar, get_args
 
 from interactor_ext._engine.call import Call
 from interactor_ext._engine.errors import ConfigurationError
@@ -264,19 +264,4 @@ class Reporter:
         self.record(TokenRequested(True, time.perf_counter() - began))
 
 
-adopt(
-    "interactor_ext.telemetry",
-    Event,
-    Pool,
-    PoolOpened,
-    RequestEnded,
-    Sending,
-    StreamConnected,
-    StreamDisconnected,
-    Telemetry,
-    TokenInUse,
-    TokenRequested,
-    ToolDecided,
-    WebhookQueue,
-    WebhookReceived,
-)
+adopt("interactor_ext.telemetry", Pool, Sending, Telemetry, *get_args(Event))

@@ -72,7 +72,7 @@ def _document() -> Json:
 
 def resolve(schema: Json) -> Json:
     """Resolve a schema's reference, and keep the keywords next to it."""
-    return {**_resolve(_document(), schema), **{key: value for key, value in schema.items() if key != "$ref"}}
+    return {**_resolve(schema), **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
 def inlined(schema: Any, within: tuple[str, ...] = ()) -> Any:
@@ -89,10 +89,9 @@ def inlined(schema: Any, within: tuple[str, ...] = ()) -> Any:
 @cache
 def operations() -> dict[str, Described]:
     """Return every operation of the contract, by operationId."""
-    document = _document()
     return {
-        spec["operationId"]: _described(document, item, spec)
-        for item in document["paths"].values()
+        spec["operationId"]: _described(item, spec)
+        for item in _document()["paths"].values()
         for spec in item.values()
         if isinstance(spec, dict) and "operationId" in spec
     }
@@ -169,10 +168,10 @@ def _json(response: httpx.Response) -> Any:
         raise DecodeError("JSON", "", "is expected. Is this the right server?") from None
 
 
-def _described(document: Json, item: Json, spec: Json) -> Described:
+def _described(item: Json, spec: Json) -> Described:
     name, tag = spec["operationId"], spec["tags"][0]
-    parameters = [_resolve(document, each) for each in (*item.get("parameters", ()), *spec.get("parameters", ()))]
-    content = _resolve(document, spec.get("requestBody", {})).get("content", {}).get("application/json", {})
+    parameters = [_resolve(each) for each in (*item.get("parameters", ()), *spec.get("parameters", ()))]
+    content = _resolve(spec.get("requestBody", {})).get("content", {}).get("application/json", {})
     return Described(
         operation=import_module(f"interactor_client.api.{tag}.{name}").OPERATION,
         summary=spec.get("summary", ""),
@@ -181,14 +180,14 @@ def _described(document: Json, item: Json, spec: Json) -> Described:
         parameters=tuple(each for each in parameters if each["in"] in ("path", "query") and each["name"] != "token"),
         namespaced=any(each["name"] == "X-Namespace" for each in parameters),
         scopes=tuple(spec.get("x-scopes", ())),
-        body=_resolve(document, content["schema"]) if "schema" in content else None,
+        body=_resolve(content["schema"]) if "schema" in content else None,
         shown_once=spec.get("x-shown-once"),
     )
 
 
-def _resolve(document: Json, schema: Json) -> Json:
+def _resolve(schema: Json) -> Json:
     while "$ref" in schema:
-        at: Any = document
+        at: Any = _document()
         for step in schema["$ref"].removeprefix("#/").split("/"):
             at = at[step]
         schema = at

@@ -198,7 +198,7 @@ class Routes:
         return self._response((yield Invoke(partial(user.view.rooms.update, room, metadata=metadata))))
 
     def _delete_room(self, room: str, request: Request) -> Effects[Response]:
-        user = yield from self._writer(request)
+        user = yield from self._within(self._options.writes, request)
         yield from self._require(self._options.rooms, user, room, request)
         yield Invoke(user.view.rooms.delete, (room,))
         return Response(204, {"Cache-Control": "no-store"})
@@ -337,11 +337,8 @@ class Routes:
     def _write(self, request: Request) -> Effects[tuple[User, dict[str, Any]]]:
         """Return the user who writes, and the JSON object they sent."""
         require_json(request)
-        user = yield from self._writer(request)
+        user = yield from self._within(self._options.writes, request)
         return user, json_object((yield Invoke(request.read_body, (self._options.max_body,))))
-
-    def _writer(self, request: Request) -> Effects[User]:
-        return (yield from self._within(self._options.writes, request))
 
     def _within(self, limits: RateLimiter, request: Request) -> Effects[User]:
         """Return the user whose request counts against the limits."""

@@ -23,61 +23,56 @@ from interactor_ext._engine.lazy import lazy_modules, lazy_names
 _EVENTS = ("WebhookEvent", *EVENT_MODELS["WebhookEvent"].values())
 
 if TYPE_CHECKING:
+    from interactor_client.models import webhook_event
     from interactor_client.models.webhook_event import *  # noqa: F403 - the class of each event
-    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent as InvalidWebhookEvent
-    from interactor_ext.webhooks._schema import schema_statements as schema_statements
-    from interactor_ext.webhooks.answers import WebhookAnswer as WebhookAnswer
-    from interactor_ext.webhooks.events import parse_event as parse_event
-    from interactor_ext.webhooks.queue._contract import DeadLetter as DeadLetter
-    from interactor_ext.webhooks.queue._contract import EventQueue as EventQueue
-    from interactor_ext.webhooks.queue._contract import EventSink as EventSink
-    from interactor_ext.webhooks.queue._contract import QueuedEvent as QueuedEvent
-    from interactor_ext.webhooks.queue._postgres import PostgresEventQueue as PostgresEventQueue
-    from interactor_ext.webhooks.queue._sqlite import SQLiteEventQueue as SQLiteEventQueue
-    from interactor_ext.webhooks.rotation import SecretRotation as SecretRotation
-    from interactor_ext.webhooks.rotation import arotate_secret as arotate_secret
-    from interactor_ext.webhooks.rotation import rotate_secret as rotate_secret
-    from interactor_ext.webhooks.router import WebhookRouter as WebhookRouter
-    from interactor_ext.webhooks.signature import WebhookVerifier as WebhookVerifier
-    from interactor_ext.webhooks.signature import sign as sign
-    from interactor_ext.webhooks.stores._contract import ClaimState as ClaimState
-    from interactor_ext.webhooks.stores._contract import EventStore as EventStore
-    from interactor_ext.webhooks.stores._memory import MemoryEventStore as MemoryEventStore
-    from interactor_ext.webhooks.stores._postgres import AsyncPostgresEventStore as AsyncPostgresEventStore
-    from interactor_ext.webhooks.stores._postgres import PostgresEventStore as PostgresEventStore
-    from interactor_ext.webhooks.stores._redis import AsyncRedisEventStore as AsyncRedisEventStore
-    from interactor_ext.webhooks.stores._redis import RedisEventStore as RedisEventStore
-    from interactor_ext.webhooks.stores._sqlite import SQLiteEventStore as SQLiteEventStore
-    from interactor_ext.webhooks.worker._worker import WebhookWorker as WebhookWorker
+    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent
+    from interactor_ext.webhooks._schema import schema_statements
+    from interactor_ext.webhooks.answers import WebhookAnswer
+    from interactor_ext.webhooks.events import parse_event
+    from interactor_ext.webhooks.queue._contract import DeadLetter, EventQueue, EventSink, QueuedEvent
+    from interactor_ext.webhooks.queue._postgres import PostgresEventQueue
+    from interactor_ext.webhooks.queue._sqlite import SQLiteEventQueue
+    from interactor_ext.webhooks.rotation import SecretRotation, arotate_secret, rotate_secret
+    from interactor_ext.webhooks.router import WebhookRouter
+    from interactor_ext.webhooks.signature import WebhookVerifier, sign
+    from interactor_ext.webhooks.stores._contract import ClaimState, EventStore
+    from interactor_ext.webhooks.stores._memory import MemoryEventStore
+    from interactor_ext.webhooks.stores._postgres import AsyncPostgresEventStore, PostgresEventStore
+    from interactor_ext.webhooks.stores._redis import AsyncRedisEventStore, RedisEventStore
+    from interactor_ext.webhooks.stores._sqlite import SQLiteEventStore
+    from interactor_ext.webhooks.worker._worker import WebhookWorker
+
+__all__ = [
+    "AsyncPostgresEventStore",
+    "AsyncRedisEventStore",
+    "ClaimState",
+    "DeadLetter",
+    "EventQueue",
+    "EventSink",
+    "EventStore",
+    "InvalidWebhookEvent",
+    "MemoryEventStore",
+    "PostgresEventQueue",
+    "PostgresEventStore",
+    "QueuedEvent",
+    "RedisEventStore",
+    "SQLiteEventQueue",
+    "SQLiteEventStore",
+    "SecretRotation",
+    "WebhookAnswer",
+    "WebhookRouter",
+    "WebhookVerifier",
+    "WebhookWorker",
+    "arotate_secret",
+    "parse_event",
+    "rotate_secret",
+    "schema_statements",
+    "sign",
+]
+
+if TYPE_CHECKING:
+    __all__ += webhook_event.__all__
 else:
-    # Type checkers can't read names from a table, so they export the imports above.
-    __all__ = [
-        "AsyncPostgresEventStore",
-        "AsyncRedisEventStore",
-        "ClaimState",
-        "DeadLetter",
-        "EventQueue",
-        "EventSink",
-        "EventStore",
-        "InvalidWebhookEvent",
-        "MemoryEventStore",
-        "PostgresEventQueue",
-        "PostgresEventStore",
-        "QueuedEvent",
-        "RedisEventStore",
-        "SQLiteEventQueue",
-        "SQLiteEventStore",
-        "SecretRotation",
-        "WebhookAnswer",
-        "WebhookRouter",
-        "WebhookVerifier",
-        "WebhookWorker",
-        "arotate_secret",
-        "parse_event",
-        "rotate_secret",
-        "schema_statements",
-        "sign",
-    ]
     __all__ += _EVENTS
     # A receiver only loads what it uses: most use no Redis, no worker, and few of the events.
     __getattr__, __dir__ = lazy_names(

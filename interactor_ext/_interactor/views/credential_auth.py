@@ -17,7 +17,7 @@ from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext._engine.responses.status_error import status_error
 from interactor_ext._engine.waiting import Closing, require_asyncio
-from interactor_ext._interactor.config.checks import is_loopback, url_problem
+from interactor_ext._interactor.config.checks import is_loopback, require, url_problem
 from interactor_ext._interactor.tokens import Token
 from interactor_ext._interactor.tokens.auth import AsyncBearerAuth, BearerAuth, TokenPlan, bearer, token_from
 from interactor_ext._interactor.tokens.cache import AsyncTokenCache, TokenCache
@@ -118,8 +118,7 @@ class _Destinations:
                 "may have been redirected elsewhere. Name the provider's hosts in credential_auth(..., "
                 "hosts=[...])."
             )
-        if (problem := self._problem(request.url)) is not None:
-            raise ConfigurationError(problem)
+        require(self._problem(request.url))
         return True
 
     def check(self, url: httpx.URL | str) -> None:
@@ -129,8 +128,7 @@ class _Destinations:
             problem = self._problem(httpx.URL(url))
         except (httpx.InvalidURL, UnicodeError) as error:
             problem = f"{self._what} was requested for an invalid URL: {error}"
-        if problem is not None:
-            raise ConfigurationError(problem)
+        require(problem)
 
     def _problem(self, url: httpx.URL) -> str | None:
         self._closing.check()

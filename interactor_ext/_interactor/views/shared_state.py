@@ -251,6 +251,4 @@ def fetch_with_async(
 def _circuit_breaker(given: CircuitBreaker | bool | None) -> CircuitBreaker | None:
     if given is None or given is True:
         return CircuitBreaker()
-    if given is False:
-        return None
-    return require_kind("circuit_breaker", given, CircuitBreaker)
+    return None if given is False else require_kind("circuit_breaker", given, CircuitBreaker)
