@@ -7,7 +7,6 @@ With `--specification FILE --output FOLDER`, only writes the package, for anothe
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
 import difflib
 import io
@@ -48,14 +47,13 @@ LINT = (
     "--fix",
     "--unsafe-fixes",
     "--config=lint.isort.split-on-trailing-comma=false",
+    "--config=lint.isort.known-first-party=['interactor_client', 'interactor_ext']",
 )
 # What strict pyright finds in code that reads JSON, and in modules that use each other's functions.
 PYRIGHT = """\
 # pyright: reportPrivateUsage=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnnecessaryComparison=false
 """
-# Modules of a package whose names are those of interactor_client.
-_SHARED = ("errors", "types")
 FORMAT = ("format", ".", *RUFF, "--config=format.skip-magic-trailing-comma=true")
 
 
@@ -70,11 +68,6 @@ def generate(document: Document, package: Path, *, foreign: str = "", skip: bool
     else:
         api = parse(document, own=not foreign)
     build(api, package, left_out, foreign)
-    for module in _SHARED if foreign else ():
-        text = (TEMPLATES / "package" / f"{module}.py").read_text(encoding="utf-8")
-        names = ast.literal_eval(text.rpartition("__all__ = ")[2])
-        imports = f"from interactor_client.{module} import {', '.join(names)}\n\n__all__ = {names}"
-        write(package / f"{module}.py", f'"""The same for all APIs."""\n\n{imports}\n')
     # ruff leaves unused imports in an __init__.py.
     inits = [path.rename(path.with_name("_resources.py")) for path in (package / "api").glob("*/__init__.py")]
     for arguments in (LINT, FORMAT):
@@ -85,10 +78,6 @@ def generate(document: Document, package: Path, *, foreign: str = "", skip: bool
             sys.exit(f"{run.stdout}{run.stderr}\nruff rejects the generated code. Nothing was written.")
     for path in inits:
         path.rename(path.with_name("__init__.py"))
-    texts = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
-    unneeded = [f"{name}.py" for name in ("bodies", "streamed") if f"{name} import" not in texts]
-    unused = shutil.ignore_patterns(*unneeded, *(["errors.py", "pages.py", "types.py"] if foreign else []))
-    shutil.copytree(TEMPLATES / "package", package, ignore=unused, dirs_exist_ok=True)
     if foreign:
         for path in package.rglob("*.py"):
             path.write_text(f"{PYRIGHT}{path.read_text(encoding='utf-8')}", encoding="utf-8")
@@ -119,6 +108,8 @@ def build(api: Api, package: Path, left_out: Sequence[str], foreign: str) -> Non
     with contextlib.redirect_stdout(io.StringIO()):  # it prints the path of a temporary folder
         if errors := project.build():
             raise RuntimeError(errors)
+    for module in ("client", "errors", "types"):
+        (package / f"{module}.py").unlink()  # generated code imports ours, from interactor_client
 
     def add(name: str, template: str, **values: Any) -> None:
         write(package / name, environment.get_template(f"{template}.jinja").render(values))
@@ -210,7 +201,7 @@ def main() -> int:
     package = arguments.output or ROOT / "interactor_client"
     found, ours = contents(package), manifest(package)
     foreign = [name for name in found if name not in ours]
-    if foreign and not arguments.check and not arguments.force:
+    if foreign and arguments.output and not arguments.check and not arguments.force:
         shown = ", ".join(foreign[:3]) + ", ..." * (len(foreign) > 3)
         sys.exit(
             f"{package} contains files that the generator didn't write: {shown}. Choose another folder or pass --force."

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from keyword import iskeyword
-from pathlib import Path
 
 from document import Json
-from normal import module_of
+from normal import OF_CODE, module_of
 from openapi_python_client.strings import PythonIdentifier
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from openapi_python_client.strings import safe_for_docstring as in_docstring
@@ -22,13 +20,7 @@ from value_types import RefusedError, Types, holds_binary, taking_files
 _RESERVED = {
     *("self", "bool", "datetime", "dict", "float", "int", "list", "str", "cls", "to_dict", "from_dict", "httpx"),
     *("additional_properties", "client", "left_out", "outcome", "require_client", "src_dict"),
-    *(
-        name
-        for module in ("bodies.py", "wire.py")
-        for name in re.findall(
-            r"^def ([a-z]\w*)", (Path(__file__).parent / "package" / module).read_text("utf-8"), re.M
-        )
-    ),
+    *OF_CODE,
 }
 
 # What a property takes over from the schema that it refers to.

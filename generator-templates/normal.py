@@ -41,14 +41,14 @@ _STYLES = {
     "query": ("form", "spaceDelimited", "pipeDelimited", "deepObject"),
 }
 
-# The classes that generated modules import.
+# The names that generated modules import.
 OF_CODE = {
-    name.strip()
+    name
     for template in Path(__file__).parent.glob("*.py.jinja")
     for line in template.read_text("utf-8").splitlines()
-    if line.startswith("from ")
-    for name in line.partition(" import ")[2].split(",")
-    if re.fullmatch(" *[A-Z][A-Za-z]*", name)
+    if line.startswith("from ") and "__future__" not in line
+    for name in line.partition(" import ")[2].split(", ")
+    if re.fullmatch("[A-Za-z_]+", name)
 }
 
 

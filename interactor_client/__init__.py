@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .advised import missing_name
-from .errors import ApiError, DecodeError
-from .types import UNSET, Unset
+from interactor_client.advised import missing_name
+from interactor_client.errors import ApiError, DecodeError
+from interactor_client.types import UNSET, Unset
 
 if TYPE_CHECKING:
-    from .client import AuthenticatedClient, Client
+    from interactor_client.client import AuthenticatedClient, Client
 else:
 
     def __getattr__(name: str) -> Any:
         # On first use: the client imports httpx, which models and types do not need.
         if name not in ("AuthenticatedClient", "Client"):
-            raise missing_name(__name__, name, (f"{__name__}.models", f"{__name__}.types"))
-        from . import client
+            raise missing_name(__name__, name, (f"{__name__}.models", "interactor_client.types"))
+        from interactor_client import client
 
         return getattr(client, name)
 

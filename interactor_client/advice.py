@@ -1,5 +1,6 @@
-"""Suggests a replacement for a name, a keyword or a call that doesn't exist: with words that mean the same or, for
-Interactor's own client, the table `interactor_ext/hints.txt`. Otherwise lists what exists.
+"""Suggests a replacement for a name, a keyword or a call that doesn't exist: with words that mean the same, from the
+tables in `methods.py` of its generated package or, for Interactor's own client, with `interactor_ext/hints.txt`.
+Otherwise lists what exists.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from .advised import Missing
-from .methods import METHODS, RESOURCES
+from .advised import Advised, Missing
 
 # Other clients' words for ours.
 _OTHER_WORDS = {
@@ -27,9 +27,12 @@ _OTHER_WORDS = {
     "delete": "remove revoke destroy",
     "cancel": "delete stop abort",
     "aclose": "close",
-    **RESOURCES,
 }
-_VIEW = 'client.namespace("...")' if __package__ == "interactor_client" else "client"
+_VIEW = 'client.namespace("...")'
+_OWN = "interactor_client"
+_OURS = (_OWN, "interactor_ext")
+# Where the classes are that those of generated packages inherit from.
+_BASES = (Advised.__module__, f"{_OWN}.base")
 _MAX_NAMES = 40
 # Names that exist, but that nobody looks for.
 _IDLE_NAMES = {"add_note", "args", "default_code", "with_traceback", "additional_properties"}
@@ -51,8 +54,6 @@ def hints() -> dict[str, dict[str, Hint]]:
     """The table, by section: `guess guess = our name`, or `guess guess: what to do`."""
     table: dict[str, dict[str, Hint]] = {}
     section: dict[str, Hint] = {}
-    if __package__ != "interactor_client":
-        return table
     try:
         lines = files("interactor_ext").joinpath("hints.txt").read_text(encoding="utf-8").splitlines()
     except (OSError, ImportError):
@@ -82,7 +83,8 @@ def advice(owner: Any, name: str) -> str:
 
 @lru_cache(256)
 def _advice(kind: Any, name: str) -> str:
-    tag = _tag(kind)
+    package, tag = _generated(kind)
+    methods, resources = _tables(package)
     sections = _sections(kind)
     own = _public(kind)
     if found := hint(sections, name):
@@ -93,15 +95,14 @@ def _advice(kind: Any, name: str) -> str:
         if text and (not called or called[1] in own):
             return f": write {text}" if found.is_name else f": {text}"
     if tag:
-        meant = _meant(_words(f"{name}_{tag}"), METHODS) or _meant(_words(name), METHODS)
-        return f": write {METHODS[meant]}(...)" if meant else ""
+        meant = _meant(_words(f"{name}_{tag}"), methods, resources) or _meant(_words(name), methods, resources)
+        return f": write {methods[meant]}(...)" if meant else ""
     names = {each: each for each in own}
-    methods = METHODS if names.keys() & RESOURCES.keys() else {}  # a client's methods
-    meant = _meant(_words(name), {**methods, **names}) or _meant(_words(name) - {"get"}, names)
+    meant = _meant(_words(name), {**methods, **names}, resources) or _meant(_words(name) - {"get"}, names, resources)
     if meant is None or meant in names:
         return f": write .{meant}" if meant else ""
-    view = _VIEW if "namespace" in names else "client"
-    return f": write {view}.{METHODS[meant]}(...)"
+    view = _VIEW if package == _OWN and "namespace" in names else "client"
+    return f": write {view}.{methods[meant]}(...)"
 
 
 def call_advice(problem: str, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -114,10 +115,11 @@ def call_advice(problem: str, function: Any, args: Sequence[Any], kwargs: Mappin
     if is_method:
         problem = problem.replace(function.__qualname__, f"{kind.__name__}.{function.__name__}")
     known = [each.name for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
-    tag = _tag(kind)
+    package, tag = _generated(kind)
     call = f"{tag}.{name}" if tag else f".{name}" if is_method and function.__name__ != "__init__" else name
     sections = [f"{each}.{function.__name__}" for each in _sections(kind)] if is_method else [name]
     if unknown := [each for each in kwargs if each not in known]:
+        sections += ["keywords"] if _is_own(kind) else []
         advice = keyword_advice(unknown[0], known, sections, tag=tag, call=call)
         is_body = unknown[0] in _BODIES and isinstance(kwargs[unknown[0]], dict) and len(known) > 1
         return (
@@ -129,15 +131,16 @@ def call_advice(problem: str, function: Any, args: Sequence[Any], kwargs: Mappin
         return f"{problem}: write {call}(**fields)"
     if "positional argument" in problem and (found := hint(sections, "positional")):
         return f"{problem}: write {found.text}"
-    view = f"{_VIEW}." if tag and function.__name__ in ("iterate", "list") else ""
-    return f"{problem}: write {view}{call}({', '.join(_form(parameters, len(args)))})"
+    view = _VIEW if package == _OWN else "client"
+    call = f"{view}.{call}" if tag and function.__name__ in ("iterate", "list") else call
+    return f"{problem}: write {call}({', '.join(_form(parameters, len(args)))})"
 
 
 def keyword_advice(
     name: str, known: Sequence[str], sections: Sequence[str] = (), *, tag: str = "", call: str = ""
 ) -> str:
     """The end of a message about a keyword that isn't among those `known`."""
-    for section in (*sections, "keywords"):
+    for section in sections:
         if found := hint([section], name):
             if not found.is_name:
                 if section == "keywords" and not tag:
@@ -158,11 +161,12 @@ def _choices(text: str) -> list[str]:
 def operation_advice(resource: str, verb: str) -> list[str]:
     """The operations of a resource, under another client's name, that a verb may mean, or else all of them."""
     wanted = _words(resource)
-    tags = (tag for tag, others in RESOURCES.items() if wanted in map(_words, (tag, *others.split())))
+    methods, resources = _tables(_OWN)
+    tags = (tag for tag, others in resources.items() if wanted in map(_words, (tag, *others.split())))
     if (tag := next(tags, None)) is None:
         return []
-    meant = _meant(_words(f"{verb}_{tag}"), METHODS) if verb else None
-    return [meant] if meant else [each for each, method in METHODS.items() if method.startswith(f"{tag}.")]
+    meant = _meant(_words(f"{verb}_{tag}"), methods, resources) if verb else None
+    return [meant] if meant else [each for each, method in methods.items() if method.startswith(f"{tag}.")]
 
 
 def item_advice(owner: object, key: object) -> str:
@@ -172,7 +176,7 @@ def item_advice(owner: object, key: object) -> str:
     if isinstance(key, str) and hasattr(owner, key):
         return f"write .{key}"
     kind: Any = type(owner)
-    if tag := _tag(kind):
+    if tag := _generated(kind)[1]:
         if key is iter and hasattr(owner, "iterate"):
             return f"write {tag}.iterate(...)"
         return f"write {tag}.get(...)" if hasattr(owner, "get") else f"write {tag}.list(...)"
@@ -189,7 +193,7 @@ def names_of(names: Sequence[str], verb: str) -> str:
 def module_advice(module: Any, name: str, elsewhere: Sequence[str]) -> str:
     """The end of a message about a name that a module lacks."""
     others = [each for each in elsewhere if each != module.__name__]
-    if found := hint([module.__name__, "imports"], name):
+    if _root(module.__name__) in _OURS and (found := hint([module.__name__, "imports"], name)):
         if not found.is_name:
             return f": {found.text}"
         is_root = module.__name__ in elsewhere[:1]
@@ -242,16 +246,37 @@ def _public(kind: type, owner: object = None) -> list[str]:
     ]
 
 
-def _tag(kind: type) -> str:
-    """A resource's tag, or ""."""
-    package, _, last = kind.__module__.rpartition(".")
-    return last if last in RESOURCES and package == f"{__package__}.api" else ""
+def _generated(kind: type) -> tuple[str, str]:
+    """The generated package of a client or a resource, and the tag of a resource; "" for what it isn't."""
+    for each in kind.__mro__:
+        if Advised in each.__bases__ and (found := re.fullmatch(r"(.+)\.api(?:\.(\w+))?", each.__module__)):
+            return found[1], found[2] or ""
+    return "", ""
+
+
+def _tables(package: str) -> tuple[dict[str, str], dict[str, str]]:
+    """`METHODS` and `RESOURCES` of a generated package."""
+    if not package:
+        return {}, {}
+    tables = import_module(f"{package}.methods")
+    return tables.METHODS, tables.RESOURCES
 
 
 def _sections(kind: type) -> list[str]:
     """The sections with hints for the attributes of a class, the nearest first."""
-    ours = [each for each in kind.__mro__ if each.__module__.startswith((f"{__package__}.", "interactor_ext"))]
-    return [*(each.__name__.removeprefix("Async") for each in ours), *(["resource"] if _tag(kind) else [])]
+    ours = [each for each in kind.__mro__ if _root(each.__module__) in _OURS]
+    resource = ["resource"] if _generated(kind)[1] else []
+    return [*(each.__name__.removeprefix("Async") for each in ours), *resource] if _is_own(kind) else []
+
+
+def _is_own(kind: type) -> bool:
+    """Whether a class is Interactor's, or derived from one, and not of a package for another API."""
+    heir = next((each for each in kind.__mro__ if getattr(each.__base__, "__module__", "") in _BASES), None)
+    return heir is None or _root(heir.__module__) in _OURS
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _form(parameters: Sequence[inspect.Parameter], given: int) -> list[str]:
@@ -263,10 +288,11 @@ def _form(parameters: Sequence[inspect.Parameter], given: int) -> list[str]:
     return [each.name if each in bare else f"{each.name}=..." for each in shown]
 
 
-def _meant(wanted: frozenset[str], names: Mapping[str, str]) -> str | None:
+def _meant(wanted: frozenset[str], names: Mapping[str, str], resources: Mapping[str, str]) -> str | None:
     """The name with these words, or with one of them translated into ours; otherwise the shortest that has more
     words."""
-    said = [(_words(word), _words(other)) for word, others in _OTHER_WORDS.items() for other in others.split()]
+    ours_and_theirs = [*_OTHER_WORDS.items(), *resources.items()]
+    said = [(_words(word), _words(other)) for word, others in ours_and_theirs for other in others.split()]
     ours = [wanted - other | word for word, other in said if other <= wanted]
     exact = [each for words in (wanted, *ours) for each in names if words == _words(each)]
     longer = [each for words in (wanted, *ours) if len(words) > 1 for each in names if words < _words(each)]

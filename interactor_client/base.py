@@ -16,8 +16,6 @@ from .wire import to_json
 if TYPE_CHECKING:
     from typing import Self
 
-_PACKAGE = __name__.rpartition(".")[0]
-
 
 class Model(Advised):
     """A model of the contract. Works as a pydantic and FastAPI type without importing either.
@@ -65,12 +63,14 @@ class Model(Advised):
             python_schema=core_schema.lax_or_strict_schema(read, core_schema.is_instance_schema(cls)),
             serialization=core_schema.plain_serializer_function_ser_schema(_dump, info_arg=True),
             # A schema with a ref becomes a named definition of each JSON Schema that contains it.
-            ref=_ref(cls.__name__) if Model in cls.__bases__ else f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
+            ref=_ref(_package_of(cls), cls.__name__)
+            if Model in cls.__bases__
+            else f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
         )
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
-        return _in_pydantics_notation(component_of(cls), handler)
+        return _in_pydantics_notation(component_of(cls), _package_of(cls), handler)
 
     def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
         """The fields that are set, for rich; secrets as in the repr."""
@@ -134,23 +134,33 @@ def _dump(value: Any, info: Any) -> Any:
 
 
 @cache
-def components() -> dict[str, Any]:
-    """The schemas of the contract, by their names."""
+def components(package: str) -> dict[str, Any]:
+    """The schemas of the contract of a generated package, by their names."""
     from importlib.resources import files
 
-    document = json.loads(files(_PACKAGE).joinpath("openapi.json").read_bytes())
+    document = json.loads(files(package).joinpath("openapi.json").read_bytes())
     schemas: dict[str, Any] = document["components"]["schemas"]
     return schemas
 
 
 def component_of(model: type[Model]) -> dict[str, Any]:
     """The contract's schema of a model. For a user's subclass, that is the model's."""
-    component: dict[str, Any] = components()[next(each.__name__ for each in model.__mro__ if Model in each.__bases__)]
+    component: dict[str, Any] = components(_package_of(model))[_generated(model).__name__]
     return component
+
+
+def _generated(model: type[Model]) -> type[Model]:
+    return next(each for each in model.__mro__ if Model in each.__bases__)
+
+
+def _package_of(model: type[Model]) -> str:
+    return _generated(model).__module__.rpartition(".models.")[0]
 
 
 class _Component:
     """Base of classes that represent a component of the contract, by its name, in pydantic's JSON Schemas."""
+
+    package: str
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -160,22 +170,23 @@ class _Component:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
-        return _in_pydantics_notation(components()[cls.__name__], handler)
+        return _in_pydantics_notation(components(cls.package)[cls.__name__], cls.package, handler)
 
 
-def _ref(name: str) -> str:
-    return f"{_PACKAGE}.{name}:0"
+def _ref(package: str, name: str) -> str:
+    return f"{package}.{name}:0"
 
 
 @cache
-def _definition(name: str) -> Any:
+def _definition(package: str, name: str) -> Any:
     """A component as a schema of pydantic's core, under the name of its model."""
     from pydantic import TypeAdapter
 
-    return {**TypeAdapter(type(name, (_Component,), {})).core_schema, "ref": _ref(name)}
+    component = type(name, (_Component,), {"package": package})
+    return {**TypeAdapter(component).core_schema, "ref": _ref(package, name)}
 
 
-def _in_pydantics_notation(schema: Any, handler: Any) -> Any:
+def _in_pydantics_notation(schema: Any, package: str, handler: Any) -> Any:
     """A schema of the contract whose references lead to pydantic's definitions, and whose null is a variant of an
     anyOf."""
     if isinstance(schema, bool):
@@ -183,14 +194,14 @@ def _in_pydantics_notation(schema: Any, handler: Any) -> Any:
     own = dict(schema)
     for key, value in schema.items():
         if key == "properties":
-            own[key] = {name: _in_pydantics_notation(each, handler) for name, each in value.items()}
+            own[key] = {name: _in_pydantics_notation(each, package, handler) for name, each in value.items()}
         elif key in ("allOf", "anyOf", "oneOf"):
-            own[key] = [_in_pydantics_notation(each, handler) for each in value]
+            own[key] = [_in_pydantics_notation(each, package, handler) for each in value]
         elif key in ("additionalProperties", "items"):
-            own[key] = _in_pydantics_notation(value, handler)
+            own[key] = _in_pydantics_notation(value, package, handler)
     if "$ref" in own:
         # As the items of a list, because a handler generates what is within a schema, including definitions.
-        within = {"type": "list", "items_schema": _definition(own["$ref"].rpartition("/")[2])}
+        within = {"type": "list", "items_schema": _definition(package, own["$ref"].rpartition("/")[2])}
         own |= handler(within)["items"]
     if isinstance(own.get("type"), list):
         about = {key: own.pop(key) for key in ("description", "examples") if key in own}

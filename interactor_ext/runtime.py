@@ -1,20 +1,24 @@
-"""The part of a client for another API that is the same for all: what the generator's `ready.py` imports."""
+"""What packages of other APIs import: clients, pages of lists, and responses that are read while they arrive."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from types import ModuleType
 from typing import Any, Generic, Self, TypeVar
 from urllib.parse import quote_plus
 
 import httpx
 
+from interactor_client.client import Client
+from interactor_client.errors import DecodeError
 from interactor_client.types import Operation, PageMeta
 from interactor_ext._engine.call import Call, describe_request
 from interactor_ext._engine.deprecation import link_to, links_in
-from interactor_ext._engine.errors import ConfigurationError, ResponseValidationError
+from interactor_ext._engine.errors import ConfigurationError, ResponseValidationError, StreamError
 from interactor_ext._engine.retry_policy import RetryPolicy
+from interactor_ext._engine.sse import DEFAULT_MAX_EVENT_SIZE, SSEDecoder
 from interactor_ext._interactor.config import InteractorConfig, checks
 from interactor_ext._interactor.tokens.auth import TokenPlan, token_from
 from interactor_ext._interactor.views import shared_state
@@ -23,9 +27,10 @@ from interactor_ext._interactor.views.http import AsyncViewClient, ViewClient, r
 from interactor_ext._interactor.views.low_level import AsyncViewApi, ViewApi
 from interactor_ext._interactor.views.view import View
 
-__all__ = ["Pages", "connect", "low_level"]
+__all__ = ["Pages", "connect", "low_level", "opened", "opened_async"]
 
 T = TypeVar("T")
+Parse = Callable[[httpx.Response], T]
 
 
 def __dir__() -> list[str]:
@@ -191,3 +196,67 @@ class Pages(Generic[T]):
             step = len(self.data) if style == "offset" else 1
             place = params.get(parameter, self._mark["first"]) + step if self.data else None
         return {**kwargs, "params": {**params, parameter: place}} if place else None
+
+
+class _Parts(Generic[T]):
+    """`kind` is lines, events or bytes. Each part is parsed like the body of a response of its own."""
+
+    def __init__(self, client: Client, response: httpx.Response, kind: str, parse: Parse[T]) -> None:
+        if _is_other(response, kind):
+            raise DecodeError("response", "", "isn't an event stream")
+        self._client, self._response, self._kind, self._parse = client, response, kind, parse
+        self._events, self._line = SSEDecoder(), bytearray()
+
+    def read(self, chunk: bytes) -> Iterator[T]:
+        """The parts that end in this chunk. An empty chunk ends the last line."""
+        for part in self._split(chunk):
+            whole = httpx.Response(self._response.status_code, content=part, request=self._response.request)
+            yield self._client.read(whole, self._parse)
+
+    def _split(self, chunk: bytes) -> list[bytes]:
+        if self._kind == "events":
+            return [each.data.encode() for each in self._events.feed(chunk)]
+        if self._kind == "bytes":
+            return [chunk] if chunk else []
+        first, *others = chunk.split(b"\n")
+        self._line += first
+        if len(self._line) > DEFAULT_MAX_EVENT_SIZE:
+            raise StreamError(f"A line of the response is longer than {DEFAULT_MAX_EVENT_SIZE} bytes.")
+        if chunk and not others:
+            return []
+        lines, self._line = [bytes(self._line), *others[:-1]], bytearray(b"".join(others[-1:]))
+        return [each for each in lines if each.strip()]
+
+
+def _is_other(response: httpx.Response, kind: str) -> bool:
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "events" and media_type not in ("", "text/event-stream")
+
+
+@contextmanager
+def opened(client: Client, kwargs: dict[str, Any], kind: str, parse: Parse[T]) -> Generator[Iterator[T], None, None]:
+    def items(response: httpx.Response) -> Iterator[T]:
+        parts = _Parts(client, response, kind, parse)
+        return (item for chunks in (response.iter_bytes(), (b"",)) for chunk in chunks for item in parts.read(chunk))
+
+    with client.get_httpx_client().stream(**kwargs) as response:
+        if not response.is_success or _is_other(response, kind):
+            response.read()
+        yield client.read(response, items)
+
+
+@asynccontextmanager
+async def opened_async(
+    client: Client, kwargs: dict[str, Any], kind: str, parse: Parse[T]
+) -> AsyncGenerator[AsyncIterator[T], None]:
+    async def items(parts: _Parts[T], response: httpx.Response) -> AsyncIterator[T]:
+        async for chunk in response.aiter_bytes():
+            for item in parts.read(chunk):
+                yield item
+        for item in parts.read(b""):
+            yield item
+
+    async with client.get_async_httpx_client().stream(**kwargs) as response:
+        if not response.is_success or _is_other(response, kind):
+            await response.aread()
+        yield client.read(response, lambda each: items(_Parts(client, each, kind, parse), each))

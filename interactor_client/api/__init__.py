@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..advised import Advised
-from ..types import AsyncSender, Sender
+from interactor_client.advised import Advised
+from interactor_client.types import AsyncSender, Sender
 
 if TYPE_CHECKING:
     # Editors then complete the resources alone, and type checkers know that none can be assigned.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..advised import missing_name
+from interactor_client.advised import missing_name
 
 if TYPE_CHECKING:
     from .access_token import AccessToken

@@ -7,9 +7,9 @@ from typing import Any, Literal, Self
 from attrs import define as _define
 from attrs import field as _field
 
-from ..base import Model as _Model
-from ..errors import DecodeError
-from ..wire import ABSENT, as_const, as_datetime, as_object, as_str, names_only, to_json
+from interactor_client.base import Model as _Model
+from interactor_client.errors import DecodeError
+from interactor_client.wire import ABSENT, as_const, as_datetime, as_object, as_str, names_only, to_json
 
 
 @_define(kw_only=True)

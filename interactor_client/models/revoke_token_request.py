@@ -6,8 +6,8 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
-from ..base import Model as _Model
-from ..wire import ABSENT, as_object, as_str, names_only, redacted, to_json
+from interactor_client.base import Model as _Model
+from interactor_client.wire import ABSENT, as_object, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)

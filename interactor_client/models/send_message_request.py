@@ -6,9 +6,9 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
-from ..base import Model as _Model
-from ..types import UNSET, Unset
-from ..wire import ABSENT, as_bool, as_object, as_str, names_only, to_json
+from interactor_client.base import Model as _Model
+from interactor_client.types import UNSET, Unset
+from interactor_client.wire import ABSENT, as_bool, as_object, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -65,7 +65,7 @@ class SendMessageRequest(_Model):
         _self = cls.__new__(cls)
         _self.content = content
         _self.stream = stream
-        _self.role = role  # type: ignore[assignment]  # any string is read
+        _self.role = role
         _self.additional_properties = _json
         return _self
 

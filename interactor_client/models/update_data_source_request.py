@@ -6,10 +6,10 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
-from ..base import Model as _Model
-from ..errors import DecodeError
-from ..types import UNSET, Unset
-from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, redacted, to_json
+from interactor_client.base import Model as _Model
+from interactor_client.errors import DecodeError
+from interactor_client.types import UNSET, Unset
+from interactor_client.wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
@@ -83,7 +83,7 @@ class UpdateDataSourceRequest(_Model):
                 semantic_mappings.append(_semantic_mappings_item)
         _self = cls.__new__(cls)
         _self.name = name
-        _self.type = type_  # type: ignore[assignment]  # any string is read
+        _self.type = type_
         _self.config = config
         _self.semantic_mappings = semantic_mappings
         _self.additional_properties = _json

@@ -6,9 +6,9 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
-from ..base import Model as _Model
-from ..types import UNSET, Unset
-from ..wire import ABSENT, as_dict, as_object, as_received, as_str, names_only, to_json
+from interactor_client.base import Model as _Model
+from interactor_client.types import UNSET, Unset
+from interactor_client.wire import ABSENT, as_dict, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)

@@ -6,9 +6,9 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
-from ..base import Model as _Model
-from ..errors import DecodeError
-from ..wire import ABSENT, as_object, names_only, to_json
+from interactor_client.base import Model as _Model
+from interactor_client.errors import DecodeError
+from interactor_client.wire import ABSENT, as_object, names_only, to_json
 
 
 @_define(kw_only=True)

@@ -7,10 +7,10 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
-from ..base import Model as _Model
-from ..errors import DecodeError
-from ..types import UNSET, Unset
-from ..wire import ABSENT, as_datetime, as_list, as_object, as_received, as_str, names_only, to_json
+from interactor_client.base import Model as _Model
+from interactor_client.errors import DecodeError
+from interactor_client.types import UNSET, Unset
+from interactor_client.wire import ABSENT, as_datetime, as_list, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)

@@ -176,7 +176,7 @@ _UNKNOWN = ContractEvent({}, {})
 @cache
 def contract_events() -> dict[str, ContractEvent]:
     """The contract's events by type."""
-    schemas = components()
+    schemas = components("interactor_client")
     events = {}
     for event, name in EVENT_MODELS["WebhookEvent"].items():
         if event:

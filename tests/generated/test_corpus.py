@@ -168,9 +168,8 @@ CALLS = """
 import email
 import httpx
 import parts
-from parts import Client
+from parts import Client, File
 from parts.api.default import add_photo, set_note, set_photo
-from parts.bodies import File
 from parts.models import AddPhotoBody, AddPhotoBodyAbout, SetPhotoBody
 
 def answer(request):

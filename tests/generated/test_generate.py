@@ -175,7 +175,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     assert run.returncode == 0, run.stdout + run.stderr
     sys.path.insert(0, str(tree))
     try:
-        for name in ("models", "errors", "client", "api", "api.things", "api.boxes"):
+        for name in ("models", "api", "api.things", "api.boxes"):
             importlib.import_module(f"shapes_client.{name}")
         return importlib.import_module("shapes_client")
     finally:
@@ -193,7 +193,10 @@ def test_generation_is_reproducible_and_matches_the_committed_package(tmp_path: 
         assert run.returncode == 0, run.stdout + run.stderr
     first, second = (contents(tree / "interactor_client") for tree in trees)
     assert first == second
-    assert first == contents(ROOT / "interactor_client")
+    committed = contents(ROOT / "interactor_client")
+    assert first == {name: text for name, text in committed.items() if name in first}
+    # By hand are only the modules that generated code imports.
+    assert [name for name in committed.keys() - first.keys() if "/" in name] == []
     assert {(tree / DECLARATIONS).read_text() for tree in (*trees, ROOT)} == {(ROOT / DECLARATIONS).read_text()}
     assert not [name for name, text in first.items() if str(tmp_path).encode() in text or b" object at 0x" in text]
     assert json.loads(first["openapi.json"])["info"]["version"] == "2.0.0"

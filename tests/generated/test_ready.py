@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
 
 from interactor_client.errors import ApiError, DecodeError
 from interactor_ext import (
@@ -27,6 +28,7 @@ from interactor_ext import (
     ResponseValidationError,
     RetryPolicy,
     ServerError,
+    StreamError,
 )
 from tests.support import generator
 from tests.support.modes import Awaited, sync_and_async
@@ -212,6 +214,28 @@ async def test_credentials_are_sent_as_the_document_says(
         async with opened(ready, mode, server.url, **credentials) as atlas:
             assert (await atlas.maps.get("1", ink="blue")).name == "Oslo"
     assert server.seen[0].headers[name] == value
+
+
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        (lambda atlas, _: atlas.fetch_image, ": write client.maps.get_image(...)"),
+        (lambda atlas, _: atlas.maps.fetch_image, ": write maps.get_image(...)"),
+        (lambda atlas, _: atlas.maps.get("1", timeout=5), ": it takes id, ink"),
+        (lambda _, models: models.Map(name="Oslo").dict, ": it has from_dict, name, to_dict"),
+        (lambda _, models: models.Plan, ": it has EVENT_MODELS, Drawn, Map, News, Other, Shelf, ShelfPaging"),
+    ],
+)
+def test_advice_knows_this_package_and_nothing_of_interactor(ready: Any, mistake: Any, said: str) -> None:
+    with ready.Atlas() as atlas, pytest.raises((AttributeError, TypeError)) as caught:
+        mistake(atlas, importlib.import_module("atlas.models"))
+    assert str(caught.value).endswith(said)
+
+
+def test_json_schema_of_a_model_is_the_one_of_its_document(ready: Any) -> None:
+    shelf = TypeAdapter(importlib.import_module("atlas.models").Shelf).json_schema()
+    assert shelf["properties"]["paging"] == {"type": "object", "properties": {"next": {"type": "string"}}}
+    assert shelf["$defs"]["Map"] == {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
 
 
 @sync_and_async
@@ -426,6 +450,7 @@ async def test_item_arrives_before_the_response_ends_and_leaving_closes_it(
         ("lines", LINES, b'{"name": 7}\n', DecodeError, ResponseValidationError),
         ("lines", LINES, b'{"name": "Ro\n', DecodeError, ResponseValidationError),
         ("events", EVENTS, b"data: [DONE]\n\n", DecodeError, ResponseValidationError),
+        ("lines", LINES, b" " * (16 * 1024 * 1024 + 1), StreamError, StreamError),
         ("lines", LINES, b'{"name": "Ro', httpx.RemoteProtocolError, APIConnectionError),
         ("events", EVENTS, b"data: ", httpx.RemoteProtocolError, APIConnectionError),
     ],

@@ -6,10 +6,11 @@ from builtins import list as _list
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...accepted import ToolIds
-from ...advised import Advised, no_item, no_items
+from interactor_client.accepted import ToolIds
+from interactor_client.advised import Advised, no_item, no_items
+from interactor_client.types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
+
 from ...models.assistant import Assistant
-from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
 
 class Assistants(Advised, calls=True):
@@ -79,7 +80,8 @@ class Assistants(Advised, calls=True):
                 chooses.
             max_tokens: How long a reply may get, in tokens of the model. By default the server chooses.
         """
-        from ...accepted import tool_ids as _tool_ids
+        from interactor_client.accepted import tool_ids as _tool_ids
+
         from ...models.create_assistant_request import CreateAssistantRequest
         from . import create_assistant as _endpoint
 
@@ -128,7 +130,7 @@ class Assistants(Advised, calls=True):
                 chooses.
             max_tokens: How long a reply may get, in tokens of the model. By default the server chooses.
         """
-        from ...accepted import user_of as _user_of
+        from interactor_client.accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {
             "name": name,
@@ -197,7 +199,8 @@ class Assistants(Advised, calls=True):
             temperature: How freely the model replies, from 0 (the likeliest words) to 2.
             max_tokens: How long a reply may get, in tokens of the model.
         """
-        from ...accepted import tool_ids as _tool_ids
+        from interactor_client.accepted import tool_ids as _tool_ids
+
         from ...models.update_assistant_request import UpdateAssistantRequest
         from . import update_assistant as _endpoint
 
@@ -284,7 +287,8 @@ class AsyncAssistants(Advised, calls=True):
                 chooses.
             max_tokens: How long a reply may get, in tokens of the model. By default the server chooses.
         """
-        from ...accepted import tool_ids_async as _tool_ids
+        from interactor_client.accepted import tool_ids_async as _tool_ids
+
         from ...models.create_assistant_request import CreateAssistantRequest
         from . import create_assistant as _endpoint
 
@@ -335,7 +339,7 @@ class AsyncAssistants(Advised, calls=True):
                 chooses.
             max_tokens: How long a reply may get, in tokens of the model. By default the server chooses.
         """
-        from ...accepted import user_of as _user_of
+        from interactor_client.accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {
             "name": name,
@@ -404,7 +408,8 @@ class AsyncAssistants(Advised, calls=True):
             temperature: How freely the model replies, from 0 (the likeliest words) to 2.
             max_tokens: How long a reply may get, in tokens of the model.
         """
-        from ...accepted import tool_ids_async as _tool_ids
+        from interactor_client.accepted import tool_ids_async as _tool_ids
+
         from ...models.update_assistant_request import UpdateAssistantRequest
         from . import update_assistant as _endpoint
 

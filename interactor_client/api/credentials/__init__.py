@@ -6,13 +6,14 @@ from builtins import list as _list
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised, no_item, no_items
+from interactor_client.advised import Advised, no_item, no_items
+from interactor_client.types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
+
 from ...models.credential import Credential
 from ...models.credential_status import KnownCredentialStatus
 from ...models.credential_token import CredentialToken
 from ...models.o_auth_authorization import OAuthAuthorization
 from ...models.o_auth_flow import OAuthFlow
-from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
 
 class Credentials(Advised, calls=True):

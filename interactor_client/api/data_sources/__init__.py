@@ -6,13 +6,14 @@ from builtins import list as _list
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised, no_item, no_items
+from interactor_client.advised import Advised, no_item, no_items
+from interactor_client.types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
+
 from ...models.data_source import DataSource
 from ...models.data_source_sync import DataSourceSync
 from ...models.data_source_type import KnownDataSourceType
 from ...models.json_object import JsonObject
 from ...models.semantic_mapping import SemanticMapping
-from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
 
 class DataSources(Advised, calls=True):

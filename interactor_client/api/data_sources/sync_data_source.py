@@ -9,13 +9,14 @@ from typing import Any
 
 import httpx
 
-from ...advised import require_client
-from ...client import Client
-from ...errors import DecodeError
+from interactor_client.advised import require_client
+from interactor_client.client import Client
+from interactor_client.errors import DecodeError
+from interactor_client.types import UNSET, Operation, Response, Unset
+from interactor_client.wire import decode, path_segment, says_nothing
+
 from ...models.data_source_sync_response import DataSourceSyncResponse
 from ...models.error_response import ErrorResponse
-from ...types import UNSET, Operation, Response, Unset
-from ...wire import decode, path_segment, says_nothing
 
 OPERATION = Operation(
     id="sync_data_source",

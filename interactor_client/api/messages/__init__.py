@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised, no_item, no_items
+from interactor_client.advised import Advised, no_item, no_items
+from interactor_client.types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
+
 from ...models.message import Message
 from ...models.message_role import KnownMessageRole
 from ...models.sort_order import KnownSortOrder
-from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
 
 class Messages(Advised, calls=True):

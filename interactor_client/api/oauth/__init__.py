@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ...advised import Advised, no_item, no_items
+from interactor_client.advised import Advised, no_item, no_items
+from interactor_client.types import UNSET, AsyncSender, Sender, Unset, assign_method
+
 from ...models.access_token import AccessToken
 from ...models.json_web_key_set import JsonWebKeySet
-from ...types import UNSET, AsyncSender, Sender, Unset, assign_method
 
 
 class Oauth(Advised, calls=True):

@@ -10,14 +10,15 @@ from typing import Any
 
 import httpx
 
-from ...advised import require_client
-from ...client import Client
-from ...errors import DecodeError
+from interactor_client.advised import require_client
+from interactor_client.client import Client
+from interactor_client.errors import DecodeError
+from interactor_client.types import Operation, Response
+from interactor_client.wire import decode, to_json
+
 from ...models.access_token_response import AccessTokenResponse
 from ...models.create_token_request import CreateTokenRequest
 from ...models.error_response import ErrorResponse
-from ...types import Operation, Response
-from ...wire import decode, to_json
 
 OPERATION = Operation(
     id="create_token",

@@ -10,13 +10,14 @@ from typing import Any
 
 import httpx
 
-from ...advised import require_client
-from ...client import Client
-from ...errors import DecodeError
+from interactor_client.advised import require_client
+from interactor_client.client import Client
+from interactor_client.errors import DecodeError
+from interactor_client.types import Operation, Response
+from interactor_client.wire import decode
+
 from ...models.error_response import ErrorResponse
 from ...models.json_web_key_set import JsonWebKeySet
-from ...types import Operation, Response
-from ...wire import decode
 
 OPERATION = Operation(
     id="get_jwks", tag="oauth", method="GET", path="/oauth/jwks", server="account", idempotency_key=False, stream=False

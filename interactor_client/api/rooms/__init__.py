@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised, no_item, no_items
-from ...models import StreamEvent
-from ...models.json_object import JsonObject
-from ...models.room import Room
-from ...types import (
+from interactor_client.advised import Advised, no_item, no_items
+from interactor_client.types import (
     UNSET,
     AsyncEventStream,
     AsyncSender,
@@ -21,6 +18,10 @@ from ...types import (
     Unset,
     assign_method,
 )
+
+from ...models import StreamEvent
+from ...models.json_object import JsonObject
+from ...models.room import Room
 
 
 class Rooms(Advised, calls=True):
@@ -105,7 +106,7 @@ class Rooms(Advised, calls=True):
             assistant_id: The assistant to talk to (`asst_...`).
             metadata: Data that you store with the room. The platform does not read it.
         """
-        from ...accepted import user_of as _user_of
+        from interactor_client.accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {"assistant_id": assistant_id, "metadata": metadata}
         _ensured: Room = _user_of(self._sender)._ensure(
@@ -268,7 +269,7 @@ class AsyncRooms(Advised, calls=True):
             assistant_id: The assistant to talk to (`asst_...`).
             metadata: Data that you store with the room. The platform does not read it.
         """
-        from ...accepted import user_of as _user_of
+        from interactor_client.accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {"assistant_id": assistant_id, "metadata": metadata}
         _ensured: Room = await _user_of(self._sender)._ensure(

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...types import UNSET, Operation, Unset
-from ...wire import path_segment, query_text
+from interactor_client.types import UNSET, Operation, Unset
+from interactor_client.wire import path_segment, query_text
 
 OPERATION = Operation(
     id="stream_room",

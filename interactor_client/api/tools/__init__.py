@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised, no_item, no_items
+from interactor_client.advised import Advised, no_item, no_items
+from interactor_client.types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
+
 from ...models.json_object import JsonObject
 from ...models.message import Message
 from ...models.tool import Tool
-from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
 
 class Tools(Advised, calls=True):

@@ -9,14 +9,15 @@ from typing import Any
 
 import httpx
 
-from ...advised import require_client
-from ...client import Client
-from ...errors import DecodeError
+from interactor_client.advised import require_client
+from interactor_client.client import Client
+from interactor_client.errors import DecodeError
+from interactor_client.types import UNSET, Operation, Response, Unset
+from interactor_client.wire import decode, to_json
+
 from ...models.create_tool_request import CreateToolRequest
 from ...models.error_response import ErrorResponse
 from ...models.tool_response import ToolResponse
-from ...types import UNSET, Operation, Response, Unset
-from ...wire import decode, to_json
 
 OPERATION = Operation(
     id="create_tool", tag="tools", method="POST", path="/tools", server="core", idempotency_key=False, stream=False

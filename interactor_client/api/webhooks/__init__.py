@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...accepted import EventTypes
-from ...advised import Advised, no_item, no_items
+from interactor_client.accepted import EventTypes
+from interactor_client.advised import Advised, no_item, no_items
+from interactor_client.types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
+
 from ...models.webhook import Webhook
 from ...models.webhook_event_type import KnownWebhookEventType
-from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
 
 class Webhooks(Advised, calls=True):
@@ -82,7 +83,8 @@ class Webhooks(Advised, calls=True):
             secret: What to sign deliveries with. By default the server generates one.
             active: Whether to post events from now on. Defaults to true.
         """
-        from ...accepted import event_types as _event_types
+        from interactor_client.accepted import event_types as _event_types
+
         from ...models.create_webhook_request import CreateWebhookRequest
         from . import create_webhook as _endpoint
 
@@ -120,8 +122,8 @@ class Webhooks(Advised, calls=True):
             secret: What to sign deliveries with. By default the server generates one.
             active: Whether to post events from now on. Defaults to true.
         """
-        from ...accepted import event_types as _event_types
-        from ...accepted import user_of as _user_of
+        from interactor_client.accepted import event_types as _event_types
+        from interactor_client.accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {"url": url, "events": _event_types(events), "secret": secret, "active": active}
         _ensured: Webhook = _user_of(self._sender)._ensure(
@@ -177,7 +179,8 @@ class Webhooks(Advised, calls=True):
             events: The types of event to post. Replaces all of them. `workflow.*` means all that it matches.
             active: Whether to post events.
         """
-        from ...accepted import event_types as _event_types
+        from interactor_client.accepted import event_types as _event_types
+
         from ...models.update_webhook_request import UpdateWebhookRequest
         from . import update_webhook as _endpoint
 
@@ -271,7 +274,8 @@ class AsyncWebhooks(Advised, calls=True):
             secret: What to sign deliveries with. By default the server generates one.
             active: Whether to post events from now on. Defaults to true.
         """
-        from ...accepted import event_types as _event_types
+        from interactor_client.accepted import event_types as _event_types
+
         from ...models.create_webhook_request import CreateWebhookRequest
         from . import create_webhook as _endpoint
 
@@ -311,8 +315,8 @@ class AsyncWebhooks(Advised, calls=True):
             secret: What to sign deliveries with. By default the server generates one.
             active: Whether to post events from now on. Defaults to true.
         """
-        from ...accepted import event_types as _event_types
-        from ...accepted import user_of as _user_of
+        from interactor_client.accepted import event_types as _event_types
+        from interactor_client.accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {"url": url, "events": _event_types(events), "secret": secret, "active": active}
         _ensured: Webhook = await _user_of(self._sender)._ensure(
@@ -368,7 +372,8 @@ class AsyncWebhooks(Advised, calls=True):
             events: The types of event to post. Replaces all of them. `workflow.*` means all that it matches.
             active: Whether to post events.
         """
-        from ...accepted import event_types as _event_types
+        from interactor_client.accepted import event_types as _event_types
+
         from ...models.update_webhook_request import UpdateWebhookRequest
         from . import update_webhook as _endpoint
 

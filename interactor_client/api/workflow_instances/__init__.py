@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised, no_item, no_items
-from ...models import StreamEvent
-from ...models.halting_presentation import HaltingPresentation
-from ...models.json_object import JsonObject
-from ...models.thread_message import ThreadMessage
-from ...models.workflow_instance import WorkflowInstance
-from ...models.workflow_instance_status import KnownWorkflowInstanceStatus
-from ...models.workflow_thread import WorkflowThread
-from ...types import (
+from interactor_client.advised import Advised, no_item, no_items
+from interactor_client.types import (
     UNSET,
     AsyncEventStream,
     AsyncSender,
@@ -25,6 +18,14 @@ from ...types import (
     Unset,
     assign_method,
 )
+
+from ...models import StreamEvent
+from ...models.halting_presentation import HaltingPresentation
+from ...models.json_object import JsonObject
+from ...models.thread_message import ThreadMessage
+from ...models.workflow_instance import WorkflowInstance
+from ...models.workflow_instance_status import KnownWorkflowInstanceStatus
+from ...models.workflow_thread import WorkflowThread
 
 
 class WorkflowInstances(Advised, calls=True):
@@ -136,7 +137,7 @@ class WorkflowInstances(Advised, calls=True):
             until: The statuses to wait for, one or several.
             timeout: In seconds. None means the view's deadline.
         """
-        from ...accepted import user_of as _user_of
+        from interactor_client.accepted import user_of as _user_of
 
         _waited: WorkflowInstance = _user_of(self._sender).wait_for_workflow(instance_id, until, timeout)
         return _waited
@@ -148,7 +149,7 @@ class WorkflowInstances(Advised, calls=True):
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
-        from ...accepted import user_of as _user_of
+        from interactor_client.accepted import user_of as _user_of
 
         _asked: HaltingPresentation | None = _user_of(self._sender)._question(instance_id)
         return _asked
@@ -374,7 +375,7 @@ class AsyncWorkflowInstances(Advised, calls=True):
             until: The statuses to wait for, one or several.
             timeout: In seconds. None means the view's deadline.
         """
-        from ...accepted import user_of as _user_of
+        from interactor_client.accepted import user_of as _user_of
 
         _waited: WorkflowInstance = await _user_of(self._sender).wait_for_workflow(instance_id, until, timeout)
         return _waited
@@ -386,7 +387,7 @@ class AsyncWorkflowInstances(Advised, calls=True):
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
-        from ...accepted import user_of as _user_of
+        from interactor_client.accepted import user_of as _user_of
 
         _asked: HaltingPresentation | None = await _user_of(self._sender)._question(instance_id)
         return _asked

@@ -9,13 +9,14 @@ from typing import Any
 
 import httpx
 
-from ...advised import require_client
-from ...client import Client
-from ...errors import DecodeError
+from interactor_client.advised import require_client
+from interactor_client.client import Client
+from interactor_client.errors import DecodeError
+from interactor_client.types import UNSET, Operation, Response, Unset
+from interactor_client.wire import decode, path_segment
+
 from ...models.error_response import ErrorResponse
 from ...models.workflow_instance_response import WorkflowInstanceResponse
-from ...types import UNSET, Operation, Response, Unset
-from ...wire import decode, path_segment
 
 OPERATION = Operation(
     id="get_workflow_instance",

@@ -10,14 +10,15 @@ from typing import Any
 
 import httpx
 
-from ...advised import require_client
-from ...client import Client
-from ...errors import DecodeError
+from interactor_client.advised import require_client
+from interactor_client.client import Client
+from interactor_client.errors import DecodeError
+from interactor_client.types import UNSET, Operation, Response, Unset
+from interactor_client.wire import decode, path_segment, to_json
+
 from ...models.error_response import ErrorResponse
 from ...models.json_object import JsonObject
 from ...models.workflow_instance_response import WorkflowInstanceResponse
-from ...types import UNSET, Operation, Response, Unset
-from ...wire import decode, path_segment, to_json
 
 OPERATION = Operation(
     id="submit_workflow_input",

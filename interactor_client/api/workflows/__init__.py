@@ -6,10 +6,11 @@ from builtins import list as _list
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised, no_item, no_items
+from interactor_client.advised import Advised, no_item, no_items
+from interactor_client.types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
+
 from ...models.workflow import Workflow
 from ...models.workflow_state import WorkflowState
-from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
 
 class Workflows(Advised, calls=True):
@@ -97,7 +98,7 @@ class Workflows(Advised, calls=True):
             initial_state: Name of the state in which instances begin.
             description: What it is for.
         """
-        from ...accepted import user_of as _user_of
+        from interactor_client.accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {
             "name": name,
@@ -220,7 +221,7 @@ class AsyncWorkflows(Advised, calls=True):
             initial_state: Name of the state in which instances begin.
             description: What it is for.
         """
-        from ...accepted import user_of as _user_of
+        from interactor_client.accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {
             "name": name,

@@ -37,7 +37,7 @@ _MAX_PLACE_LENGTH = 200
 
 def advice_on(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
     """Return the advice at the end of an error message."""
-    if about["code"] in (own := components()["ErrorCode"]["x-advice"]):
+    if about["code"] in (own := components("interactor_client")["ErrorCode"]["x-advice"]):
         return str(own[about["code"]])
     if about["code"] == "invalid_scope":
         return "The OAuth client may not request one of the scopes. Check INTERACTOR_SCOPES or scopes=."
