@@ -5,5 +5,5 @@ from __future__ import annotations
 
 from interactor_ext._engine.lazy import lazy_modules
 
-# Most programs read no lists, and make no operations of several calls.
-lazy_modules(__name__, "effects", "pages")
+# Most programs read no lists, make no operations of several calls, have no telemetry and call nothing deprecated.
+lazy_modules(__name__, "deprecation", "effects", "pages", "telemetry_events", "telemetry_requests")

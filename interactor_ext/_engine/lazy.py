@@ -38,7 +38,7 @@ def lazy_names(
 
             raise advised.missing_name(package, name, _PUBLIC)
         value = getattr(import_module(module_of[name], package), name)
-        _adopt_one(package, value)
+        adopt(package, value)
         if isinstance(value, type) and value.__module__.startswith("interactor_ext"):
             _advise_init(value)
         setattr(sys.modules[package], name, value)
@@ -47,8 +47,7 @@ def lazy_names(
     def __dir__() -> list[str]:  # noqa: N807
         return sorted(sys.modules[package].__all__)
 
-    for name in sys.modules[package].__all__:
-        _adopt_one(package, vars(sys.modules[package]).get(name))
+    adopt(package, *map(vars(sys.modules[package]).get, sys.modules[package].__all__))
     return __getattr__, __dir__
 
 
@@ -62,24 +61,19 @@ def _advise_init(kind: Any) -> None:
         kind.__init__ = advised_call(init)
 
 
-def _adopt_one(package: str, value: object) -> None:
-    """Set the `__module__` of a class or function to the package, unless users import it from its own module, which
-    then has an `__all__`.
-    """
-    is_ours = isinstance(value, type | FunctionType) and value.__module__.startswith("interactor_ext.")
-    if is_ours and not hasattr(sys.modules[value.__module__], "__all__"):
-        hints = vars(value).get("__annotations__", {}) if isinstance(value, type) else {}
-        for name, hint in hints.items():
-            text = hint.__forward_arg__ if isinstance(hint, ForwardRef) else hint
-            if isinstance(text, str):  # its names only resolve where it is defined
-                hints[name] = ForwardRef(text, False, value.__module__, is_class=True)
-        value.__module__ = package
-
-
 def adopt(package: str, *values: object) -> None:
-    """Set the `__module__` of classes and functions to the public package, even if nobody has looked them up in it."""
+    """Set the `__module__` of classes and functions to the public package, unless users import them from their own
+    module, which then has an `__all__`.
+    """
     for value in values:
-        _adopt_one(package, value)
+        is_ours = isinstance(value, type | FunctionType) and value.__module__.startswith("interactor_ext.")
+        if is_ours and not hasattr(sys.modules[value.__module__], "__all__"):
+            hints = vars(value).get("__annotations__", {}) if isinstance(value, type) else {}
+            for name, hint in hints.items():
+                text = hint.__forward_arg__ if isinstance(hint, ForwardRef) else hint
+                if isinstance(text, str):  # its names only resolve where it is defined
+                    hints[name] = ForwardRef(text, False, value.__module__, is_class=True)
+            value.__module__ = package
 
 
 def lazy_modules(package: str, *names: str) -> None:

@@ -7,17 +7,13 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar, get_args
+from typing import Literal, NamedTuple, Protocol, TypeVar, get_args
 
 from interactor_ext._engine.call import Call
 from interactor_ext._engine.errors import ConfigurationError
-from interactor_ext._engine.lazy import LazyModule, adopt, httpx
+from interactor_ext._engine.lazy import adopt, httpx
 from interactor_ext._engine.logs import logger
-
-if TYPE_CHECKING:
-    from interactor_ext._engine.network import pool
-else:
-    pool = LazyModule("interactor_ext._engine.network.pool")
+from interactor_ext._engine.network import pool
 
 T = TypeVar("T")
 

@@ -25,7 +25,6 @@ from interactor_ext._engine.effects import (
     while_open,
 )
 from interactor_ext._engine.errors import APITimeoutError, InteractorError, ResponseValidationError, StreamError
-from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.logs import depth_of_caller, line_of_caller, logger
 from interactor_ext._engine.redaction import clean_json, clean_text
 from interactor_ext._engine.responses.status_error import read_error_body
@@ -34,14 +33,12 @@ from interactor_ext._engine.waiting.closer import close_when_dropped, forget, st
 from interactor_ext._interactor.config.checks import require, seconds_problem
 from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, too_long
 from interactor_ext.chat._state import HOW_TO_RUN_TOOLS, ListMessages, ReadStream, ReplyState, RunTools, Sleep
+from interactor_ext.tools import _tool_set as tool_sets
 from interactor_ext.tools._approval import WaitingCall
 from interactor_ext.tools._calls import PendingCall
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, StreamEvent, ToolCall
-    from interactor_ext.tools import _tool_set as tool_sets
-else:
-    tool_sets = LazyModule("interactor_ext.tools._tool_set")
 
 SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
 """The rooms that wait for the result of the code running in this context."""

@@ -32,10 +32,11 @@ from interactor_ext.webhooks import (
     WebhookVerifier,
 )
 from interactor_ext.webhooks.answers import refused
+from interactor_ext.webhooks.wsgi import headers_of
 
 _NO_RESPONSE = 502
-# The headers of a delivery to read and forward, in addition to those that begin with X-.
-_KEPT = ("CONTENT_TYPE", "HTTP_USER_AGENT")
+# The headers of a delivery to forward, in addition to those that begin with X-.
+_FORWARDED = ("content-type", "user-agent")
 
 
 @contextmanager
@@ -80,17 +81,14 @@ class Receiver:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         length = min(int(environ.get("CONTENT_LENGTH") or 0), self._router.max_body + 1)
         body = environ["wsgi.input"].read(length)
-        sent = {
-            name.removeprefix("HTTP_").replace("_", "-").lower(): value
-            for name, value in environ.items()
-            if name.startswith("HTTP_X_") or name in _KEPT
-        }
+        sent = headers_of(environ)
         headers = {name: sent[name] for name in SIGNED if name in sent}
         answer = self._router.handle(body, headers, method=environ["REQUEST_METHOD"])
         if answer.status >= 400:
             _show_refused(answer.status, json.loads(answer.body)["error"]["message"])
         elif self._client is not None:
-            answer = self._forward(self._client, sent, body)
+            forwarded = {name: sent[name] for name in sent if name.startswith("x-") or name in _FORWARDED}
+            answer = self._forward(self._client, forwarded, body)
         if self._folder is not None and environ["REQUEST_METHOD"] == "POST":
             self._keep(self._folder, body, headers, answer.status)
         start_response(f"{answer.status} Answered", list(answer.headers.items()))

@@ -13,7 +13,7 @@ from interactor_ext._engine.effects import Effects, run_sync
 from interactor_ext._engine.waiting.event_loop import loop_thread
 from interactor_ext.relay._http import Refused, Request, Response
 from interactor_ext.relay._reader import Reader
-from interactor_ext.webhooks.wsgi import read_body
+from interactor_ext.webhooks.wsgi import headers_of, read_body
 
 _STATUS = {each.value: f"{each.value} {each.phrase}" for each in HTTPStatus}
 
@@ -60,11 +60,6 @@ class Stream:
 
 
 def request_of(environ: dict[str, Any]) -> Request:
-    headers = {
-        name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
-        for name, value in environ.items()
-        if name.startswith("HTTP_") or name in ("CONTENT_TYPE", "CONTENT_LENGTH")
-    }
     raw = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
 
     def read_sent(limit: int) -> bytes:
@@ -79,7 +74,7 @@ def request_of(environ: dict[str, Any]) -> Request:
         path=environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace"),
         raw_path=raw.partition("?")[0].encode("utf-8", "replace"),
         query=dict(parse_qsl(environ.get("QUERY_STRING", ""))),
-        headers=headers,
+        headers=headers_of(environ),
         scope=environ,
         read_body=read_sent,
     )

@@ -44,5 +44,5 @@ if not TYPE_CHECKING:
         },
     )
 
-# Few tool sets need these.
-lazy_modules(__name__, "_ledger")
+# Few tool sets have a ledger, and most chats no tools.
+lazy_modules(__name__, "_ledger", "_tool_set")

@@ -9,6 +9,8 @@ from interactor_ext.webhooks import answers
 from interactor_ext.webhooks.answers import DeliveryHandler, WebhookAnswer
 
 _MAX_LENGTH_DIGITS = 18
+# The headers whose names in an environ don't begin with HTTP_.
+_UNPREFIXED = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
 
 class WSGIReceiver:
@@ -41,6 +43,12 @@ class WSGIReceiver:
             return body
         refusals = {400: answers.body_incomplete(), 411: answers.length_required(), 413: answers.too_large(limit)}
         return self._router.refuse_unread(refusals[body])
+
+
+def headers_of(environ: dict[str, Any]) -> dict[str, str]:
+    """Return the headers of a request by their names in lower case."""
+    sent = {name: str(value) for name, value in environ.items() if name.startswith("HTTP_") or name in _UNPREFIXED}
+    return {name.removeprefix("HTTP_").replace("_", "-").lower(): value for name, value in sent.items()}
 
 
 def read_body(environ: dict[str, Any], limit: int) -> bytes | int:

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import interactor_ext._engine.deprecation as module
 from interactor_client.api.assistants import list_assistants
-from interactor_ext._engine import deprecation as module
 from interactor_ext._engine.deprecation import warn_if_deprecated
 from interactor_ext._engine.responses.status_error import status_error
 from interactor_ext.deprecation import Deprecation, InteractorDeprecationWarning, on_deprecation, parse_deprecation

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 
+from interactor_ext._engine import deprecation
 from interactor_ext._engine.call import Call, describe_request, secrets_of
 from interactor_ext._engine.errors import (
     APIStatusError,
@@ -24,14 +25,8 @@ from interactor_ext._engine.errors import (
     ServerError,
     ValidationError,
 )
-from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.redaction import clean_json, clean_text
 from interactor_ext._engine.retry_policy import retry_after_of
-
-if TYPE_CHECKING:
-    from interactor_ext._engine import deprecation
-else:
-    deprecation = LazyModule("interactor_ext._engine.deprecation")  # only needed for a 410
 
 _LARGEST_BODY = 1_048_576
 _CLASSES: Mapping[int, type[APIStatusError]] = {

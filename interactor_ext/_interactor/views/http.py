@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, Self, Type
 import httpx
 
 from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, Page
-from interactor_ext._engine import pages
+from interactor_ext._engine import deprecation, pages
 from interactor_ext._engine.call import Call
 from interactor_ext._engine.call_log import log_answer, log_failure
 from interactor_ext._engine.errors import ConfigurationError, InteractorError
-from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.responses.connection_error import connection_error, interrupt_behind
 from interactor_ext._engine.responses.read import ACCEPT_ENCODING, read_response
@@ -34,12 +33,9 @@ from interactor_ext._interactor.views.reports import RATE_LIMITS, RateLimits, te
 from interactor_ext._interactor.views.view import OfOneProcess, View
 
 if TYPE_CHECKING:
-    from interactor_ext._engine import deprecation
     from interactor_ext._engine.calls.retrying import AsyncRetryingTransport, RetryingTransport
     from interactor_ext._engine.retry_policy import RetryPolicy
     from interactor_ext._engine.telemetry_events import Reporter
-else:
-    deprecation = LazyModule("interactor_ext._engine.deprecation")  # only needed for a deprecated operation
 
 T = TypeVar("T")
 KwargsOf = Callable[[int], dict[str, Any]]
