@@ -40,7 +40,7 @@ BANDS = (
     {"_interactor"},
     {"chat", "tools", "webhooks", "telemetry"},
     {"_clients"},
-    {"relay", "runtime"},
+    {"relay"},
     {"deprecation", "limits", "logs", "retry", "sse", "tokens", "transports"},  # what users import of the first two
     {"sandbox", "testing", "cli", "pytest_plugin"},
 )

@@ -25,7 +25,6 @@ MODULES = (
     "interactor_ext.relay",
     "interactor_ext.relay.django",
     "interactor_ext.retry",
-    "interactor_ext.runtime",
     "interactor_ext.sandbox",
     "interactor_ext.sse",
     "interactor_ext.telemetry",

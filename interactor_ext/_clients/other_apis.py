@@ -27,14 +27,8 @@ from interactor_ext._interactor.views.http import AsyncViewClient, ViewClient, r
 from interactor_ext._interactor.views.low_level import AsyncViewApi, ViewApi
 from interactor_ext._interactor.views.view import View
 
-__all__ = ["Pages", "connect", "low_level", "opened", "opened_async"]
-
 T = TypeVar("T")
 Parse = Callable[[httpx.Response], T]
-
-
-def __dir__() -> list[str]:
-    return __all__
 
 
 class _Config(InteractorConfig):
