@@ -7,14 +7,7 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from interactor_ext._engine.effects import (
-    Effects,
-    Invoke,
-    run_async,
-    run_sync,
-    view_until,
-    while_open,
-)
+from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync, view_until, while_open
 from interactor_ext._engine.errors import ResponseValidationError
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext.chat._base import BaseReply

@@ -24,14 +24,7 @@ from rich.prompt import IntPrompt
 from rich.text import Text
 
 from interactor_ext._engine.errors import ConfigurationError, InteractorError
-from interactor_ext._engine.redaction import (
-    CONTROLS,
-    MASK,
-    clean_json,
-    clean_text,
-    escape_controls,
-    is_secret_name,
-)
+from interactor_ext._engine.redaction import CONTROLS, MASK, clean_json, clean_text, escape_controls, is_secret_name
 
 # Newer versions of Typer contain a copy of click, which only they name.
 UsageError: Any = typer.BadParameter.__base__

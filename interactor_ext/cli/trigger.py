@@ -12,14 +12,7 @@ import interactor_ext
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.lazy import httpx
 from interactor_ext.cli import operations
-from interactor_ext.cli.deliveries import (
-    TIMEOUT,
-    SecretFile,
-    complete_event,
-    post,
-    secret_of,
-    show_answer,
-)
+from interactor_ext.cli.deliveries import TIMEOUT, SecretFile, complete_event, post, secret_of, show_answer
 from interactor_ext.cli.output import write_labeled
 from interactor_ext.cli.sandbox import inspector_url
 from interactor_ext.cli.settings import Insecure, Namespace, client_of

@@ -13,12 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from interactor_client.models import StreamErrorEvent
-from interactor_ext._engine.errors import (
-    APITimeoutError,
-    InteractorError,
-    ResponseValidationError,
-    StreamError,
-)
+from interactor_ext._engine.errors import APITimeoutError, InteractorError, ResponseValidationError, StreamError
 from interactor_ext._engine.streams.base import Gap
 from interactor_ext._engine.waiting.event_loop import with_timeout
 from interactor_ext.relay._background import Background

@@ -12,14 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from interactor_ext._engine.redaction import (
-    OAUTH_NAMES,
-    Masker,
-    is_secret,
-    is_secret_name,
-    mask_forms,
-    mask_text,
-)
+from interactor_ext._engine.redaction import OAUTH_NAMES, Masker, is_secret, is_secret_name, mask_forms, mask_text
 
 MASK = "MASKED"
 # Not a secret, but different where the cassette is replayed.

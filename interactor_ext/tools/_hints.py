@@ -15,18 +15,7 @@ from uuid import UUID
 from interactor_ext.tools._jsonable import to_json
 from interactor_ext.tools._pydantic import is_for_pydantic, pydantic_shape, with_field
 from interactor_ext.tools._records import MISSING, Member, is_record, members_of, unwrapped
-from interactor_ext.tools._shapes import (
-    ANYTHING,
-    Field,
-    Schema,
-    Shape,
-    array,
-    choice,
-    mapping,
-    record,
-    scalar,
-    union,
-)
+from interactor_ext.tools._shapes import ANYTHING, Field, Schema, Shape, array, choice, mapping, record, scalar, union
 
 
 class ShapeBuilder:

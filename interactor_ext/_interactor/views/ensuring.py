@@ -16,14 +16,7 @@ import httpx
 from interactor_client.accepted import is_source
 from interactor_client.types import UNSET
 from interactor_client.wire import to_json
-from interactor_ext._engine.effects import (
-    Effects,
-    Invoke,
-    Pause,
-    despite_lost_responses,
-    seconds_until,
-    view_until,
-)
+from interactor_ext._engine.effects import Effects, Invoke, Pause, despite_lost_responses, seconds_until, view_until
 from interactor_ext._engine.errors import ConfigurationError, ConflictError, NotFoundError
 from interactor_ext._interactor.views.unsendable import json_problem
 

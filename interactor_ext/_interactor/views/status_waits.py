@@ -10,14 +10,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
-from interactor_ext._engine.effects import (
-    Effects,
-    Invoke,
-    Pause,
-    seconds_until,
-    view_until,
-    while_open,
-)
+from interactor_ext._engine.effects import Effects, Invoke, Pause, seconds_until, view_until, while_open
 from interactor_ext._engine.errors import (
     APIConnectionError,
     APITimeoutError,
