@@ -41,7 +41,6 @@ __all__ = ["SCRIPTS", "Relay", "Show"]
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(__name__, {})
 
-Show.__module__ = __name__
 _NOTHING_MORE = Show()
 
 
