@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,7 @@ class Model(Advised):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
-        return _in_pydantics_notation(component_of(cls), _package_of(cls), handler)
+        return _schema_of(component_of(cls), _package_of(cls), schema, handler)
 
     def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
         """The fields that are set, for rich; secrets as in the repr."""
@@ -170,7 +171,7 @@ class _Component:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
-        return _in_pydantics_notation(components(cls.package)[cls.__name__], cls.package, handler)
+        return _schema_of(components(cls.package)[cls.__name__], cls.package, schema, handler)
 
 
 def _ref(package: str, name: str) -> str:
@@ -184,6 +185,18 @@ def _definition(package: str, name: str) -> Any:
 
     component = type(name, (_Component,), {"package": package})
     return {**TypeAdapter(component).core_schema, "ref": _ref(package, name)}
+
+
+_begun: ContextVar[frozenset[str]] = ContextVar("_begun", default=frozenset())
+"""The definitions around the schema that is being generated. In those, they are only referred to."""
+
+
+def _schema_of(component: Any, package: str, schema: Any, handler: Any) -> Any:
+    begun = _begun.set(_begun.get() | {schema.get("ref", "")})
+    try:
+        return _in_pydantics_notation(component, package, handler)
+    finally:
+        _begun.reset(begun)
 
 
 def _in_pydantics_notation(schema: Any, package: str, handler: Any) -> Any:
@@ -201,7 +214,10 @@ def _in_pydantics_notation(schema: Any, package: str, handler: Any) -> Any:
             own[key] = _in_pydantics_notation(value, package, handler)
     if "$ref" in own:
         # As the items of a list, because a handler generates what is within a schema, including definitions.
-        within = {"type": "list", "items_schema": _definition(package, own["$ref"].rpartition("/")[2])}
+        name = own["$ref"].rpartition("/")[2]
+        ref = _ref(package, name)
+        items = {"type": "definition-ref", "schema_ref": ref} if ref in _begun.get() else _definition(package, name)
+        within = {"type": "list", "items_schema": items}
         own |= handler(within)["items"]
     if isinstance(own.get("type"), list):
         about = {key: own.pop(key) for key in ("description", "examples") if key in own}
