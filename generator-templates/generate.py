@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from keyword import iskeyword
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -199,6 +200,9 @@ def main() -> int:
     own = arguments.specification is None
     specification = SPECIFICATION if own else arguments.specification
     package = arguments.output or ROOT / "interactor_client"
+    name = package.resolve().name
+    if not own and (not name.isidentifier() or iskeyword(name) or name in ("interactor_client", "interactor_ext")):
+        sys.exit(f"A package can't be called '{name}'. Choose another folder, such as 'shop_client'.")
     found, ours = contents(package), manifest(package)
     foreign = [name for name in found if name not in ours]
     if foreign and arguments.output and not arguments.check and not arguments.force:
@@ -209,7 +213,7 @@ def main() -> int:
     try:
         document = read(specification)
         with tempfile.TemporaryDirectory() as folder:
-            foreign = "" if own else package.resolve().name
+            foreign = "" if own else name
             left_out = generate(document, Path(folder) / "client", foreign=foreign, skip=arguments.skip_unsupported)
             new = contents(Path(folder) / "client")
     except SpecificationError as error:

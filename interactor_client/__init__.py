@@ -21,4 +21,8 @@ else:
         return getattr(client, name)
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 __all__ = ["UNSET", "ApiError", "AuthenticatedClient", "Client", "DecodeError", "Unset"]

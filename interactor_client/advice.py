@@ -177,9 +177,10 @@ def item_advice(owner: object, key: object) -> str:
         return f"write .{key}"
     kind: Any = type(owner)
     if tag := _generated(kind)[1]:
-        if key is iter and hasattr(owner, "iterate"):
-            return f"write {tag}.iterate(...)"
-        return f"write {tag}.get(...)" if hasattr(owner, "get") else f"write {tag}.list(...)"
+        meant = [
+            each for each in ("iterate", "get", "list") if hasattr(owner, each) and (each != "iterate" or key is iter)
+        ]
+        return f"write {tag}.{meant[0]}(...)" if meant else "call one of its methods"
     said = _advice(kind, key) if isinstance(key, str) else ""
     return said.removeprefix(": ") or "its fields are attributes, and to_dict() makes a dict of them"
 
@@ -249,8 +250,11 @@ def _public(kind: type, owner: object = None) -> list[str]:
 def _generated(kind: type) -> tuple[str, str]:
     """The generated package of a client or a resource, and the tag of a resource; "" for what it isn't."""
     for each in kind.__mro__:
-        if Advised in each.__bases__ and (found := re.fullmatch(r"(.+)\.api(?:\.(\w+))?", each.__module__)):
-            return found[1], found[2] or ""
+        # A tag, or the folder of a package, may be called `api`, too. Only resources have a constructor.
+        is_resource = "__init__" in vars(each)
+        module, _, tag = each.__module__.rpartition(".") if is_resource else (each.__module__, "", "")
+        if Advised in each.__bases__ and module.endswith(".api"):
+            return module.removesuffix(".api"), tag
     return "", ""
 
 

@@ -91,7 +91,8 @@ def missing(kind: type, names: str) -> None:
     known: Any = kind.__dir__
 
     def names_of(self: object) -> list[str]:
-        return [name for name in known(self) if name not in hidden]
+        # A model may have a field of that name.
+        return [name for name in known(self) if name not in hidden or hasattr(type(self), name)]
 
     kind.__dir__ = names_of  # type: ignore[method-assign, assignment]
 

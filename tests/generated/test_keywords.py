@@ -549,18 +549,24 @@ def test_error_of_a_document_is_one_line_with_its_place(tmp_path: Path, old: str
 
 
 @pytest.mark.parametrize(
-    ("specification", "error"),
+    ("option", "value", "error"),
     [
-        ("nowhere.yaml", "Can't read 'nowhere.yaml': No such file or directory."),
+        ("--specification", "nowhere.yaml", "Can't read 'nowhere.yaml': No such file or directory."),
         (
+            "--specification",
             "https://example.com/openapi.yaml",
             "'https:/example.com/openapi.yaml' is a URL. Download the document and pass the file.",
         ),
-        (".", "Can't read '.': Is a directory."),
+        ("--specification", ".", "Can't read '.': Is a directory."),
+        *(
+            ("--output", name, f"A package can't be called '{name}'. Choose another folder, such as 'shop_client'.\n")
+            for name in ("my-shop", "class", "interactor_client")
+        ),
     ],
 )
-def test_missing_file_is_one_line(tmp_path: Path, specification: str, error: str) -> None:
-    assert refusal_of(tmp_path, "", "--specification", specification) == error
+def test_wrong_value_of_an_option_is_one_line(tmp_path: Path, option: str, value: str, error: str) -> None:
+    assert refusal_of(tmp_path, PAWS, option, value) == error
+    assert [path.name for path in tmp_path.iterdir()] == ["paws.yaml"]
 
 
 # Puts wrong values in each place of a document, or leaves it out: the plan is made, or there is a SpecificationError.

@@ -70,6 +70,7 @@ paths:
         - { name: id, in: path, required: true, schema: { type: string } }
         - { name: ink, in: cookie, schema: { type: string } }
       responses: { "200": { $ref: "#/components/responses/Map" } }
+  /legend: { get: { operationId: draw_legend, tags: [api], responses: { "204": { description: Drawn. } } } }
   /page:
     get:
       operationId: list_by_page
@@ -159,6 +160,7 @@ components:
       type: object
       properties:
         maps: { $ref: "#/components/schemas/Maps" }
+        schema: { $ref: "#/components/schemas/Shelf" }
         paging: { type: object, properties: { next: { type: string } } }
 """
 AT_ONCE = RetryPolicy(base_delay=0.0)
@@ -224,6 +226,10 @@ async def test_credentials_are_sent_as_the_document_says(
         (lambda atlas, _: atlas.maps.get("1", timeout=5), ": it takes id, ink"),
         (lambda _, models: models.Map(name="Oslo").dict, ": it has from_dict, name, to_dict"),
         (lambda _, models: models.Plan, ": it has EVENT_MODELS, Drawn, Map, News, Other, Shelf, ShelfPaging"),
+        (lambda _, models: models.Shelf().dict, ": it has from_dict, maps, paging, schema, to_dict"),
+        (lambda atlas, _: atlas.api["Oslo"], ": call one of its methods"),
+        (lambda atlas, _: atlas.api.fetch, ": it has draw_legend"),
+        (lambda *_: importlib.import_module("atlas").Atlas, ": write `from atlas.ready import Atlas`"),
     ],
 )
 def test_advice_knows_this_package_and_nothing_of_interactor(ready: Any, mistake: Any, said: str) -> None:
@@ -232,10 +238,17 @@ def test_advice_knows_this_package_and_nothing_of_interactor(ready: Any, mistake
     assert str(caught.value).endswith(said)
 
 
+def test_shells_complete_the_client_that_is_imported_on_first_use(ready: Any) -> None:
+    assert {"AuthenticatedClient", "Client", "File", "models"} <= {*dir(importlib.import_module("atlas"))}
+
+
 def test_json_schema_of_a_model_is_the_one_of_its_document(ready: Any) -> None:
-    shelf = TypeAdapter(importlib.import_module("atlas.models").Shelf).json_schema()
-    assert shelf["properties"]["paging"] == {"type": "object", "properties": {"next": {"type": "string"}}}
-    assert shelf["$defs"]["Map"] == {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
+    definitions = TypeAdapter(importlib.import_module("atlas.models").Shelf).json_schema()["$defs"]
+    text = {"type": "string"}
+    assert definitions["Map"] == {"type": "object", "required": ["name"], "properties": {"name": text}}
+    shelf = definitions["Shelf"]["properties"]  # it contains itself
+    assert shelf["schema"] == {"$ref": "#/$defs/Shelf"}
+    assert shelf["paging"] == {"type": "object", "properties": {"next": text}}
 
 
 @sync_and_async
