@@ -39,8 +39,9 @@ def receiver(interactor_sandbox: Sandbox, interactor_webhook_secret: str, tmp_pa
         user.webhooks.create(url=url, events=events, secret=interactor_webhook_secret)
     yield
     stopped.set()
-    processes[-1].terminate()
-    supervisor.join()
+    while supervisor.is_alive():  # it may be about to start another
+        processes[-1].terminate()
+        supervisor.join(0.1)
 
 
 def noted(folder: Path) -> list[str]:
