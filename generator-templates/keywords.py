@@ -18,7 +18,7 @@ class Keyword(NamedTuple):
     """What the generator does with a keyword."""
 
     verdict: str
-    """carried, documentation, server or refused."""
+    """carried, documentation, server, own or refused."""
     type: str
     note: str
 
@@ -74,6 +74,7 @@ class _Walk:
     def __init__(self, document: Document, own: bool) -> None:
         self._document = document
         self._own = own
+        self._refused = ("refused",) if own else ("refused", "own")
 
     def of(self, kind: str, part: Any, pointer: str) -> Iterator[Problem]:
         """Return the problems of a part of the document."""
@@ -89,13 +90,11 @@ class _Walk:
                 yield Problem(pointer, f"Must be {'an array' if is_list else 'an object'}.")
                 return
             for step, each in enumerate(part) if is_list else part.items():
-                if kind == "{Response}" and "/components/" not in pointer and not STATUS.fullmatch(step):
-                    if not step.startswith("x-"):
-                        yield Problem(
-                            below(pointer, step), f"{step!r} isn't a status, such as '200', '4XX' or 'default'."
-                        )
-                elif not (kind == "{PathItem}" and step.startswith("x-")):
-                    yield from self.of(kind[1:-1], each, below(pointer, step))
+                is_status, at = kind == "{Response}" and "/components/" not in pointer, below(pointer, step)
+                if is_status and not STATUS.fullmatch(step) and not step.startswith("x-"):
+                    yield Problem(at, f"{step!r} isn't a status, such as '200', '4XX' or 'default'.")
+                elif not ((is_status or kind == "{PathItem}") and step.startswith("x-")):
+                    yield from self.of(kind[1:-1], each, at)
         elif kind == "Schema" and isinstance(part, bool):
             return
         elif not isinstance(part, dict):
@@ -119,30 +118,26 @@ class _Walk:
         if kind in ("Schema", "PathItem"):
             yield from self._object(kind, beside, pointer)
         else:
-            yield from (
-                Problem(below(pointer, key), f"{key!r} has no effect next to '$ref'.")
-                for key in beside
-                if key not in ("summary", "description") and not key.startswith("x-")
-            )
+            for key in beside.keys() - {"summary", "description"}:
+                if not key.startswith("x-"):
+                    yield Problem(below(pointer, key), f"{key!r} has no effect next to '$ref'.")
 
     def _object(self, kind: str, part: dict[str, Any], pointer: str) -> Iterator[Problem]:
         known = TABLE[kind]
         yield from _missing(_REQUIRED.get(kind, ()), part, pointer)
         for key, value in part.items():
-            keyword = known.get(key) or known.get("*")
+            at, keyword = below(pointer, key), known.get(key) or known.get("*")
             if keyword is None and key.startswith("x-"):
                 if self._own or get_close_matches(key, _EXTENSIONS, 1, 0.9):
-                    yield Problem(
-                        below(pointer, key), _unknown(kind, key, [each for each in known if each[:2] == "x-"])
-                    )
+                    yield Problem(at, _unknown(kind, key, [each for each in known if each[:2] == "x-"]))
             elif keyword is None:
                 close = get_close_matches(key, known, 1)
                 without_effect = kind == "Schema" and not any(known[each].verdict == "carried" for each in close)
-                yield Problem(below(pointer, key), _unknown(kind, key, list(known)), without_effect)
-            elif keyword.verdict == "refused" and value not in _DIALECTS:
-                yield Problem(below(pointer, key), f"{key!r} is not supported: {keyword.note}.")
+                yield Problem(at, _unknown(kind, key, list(known)), without_effect)
+            elif keyword.verdict in self._refused and value not in _DIALECTS:
+                yield Problem(at, f"{key!r} is not supported: {keyword.note}.")
             elif value is not None or keyword.type not in _VALUES:
-                yield from self.of(keyword.type, value, below(pointer, key))
+                yield from self.of(keyword.type, value, at)
         if kind == "Schema":
             yield from self._schema(part, pointer)
         elif kind == "SecurityScheme" and part.get("type") == "apiKey":
@@ -169,12 +164,8 @@ class _Walk:
         if types == "array" and "items" not in schema:
             yield Problem(pointer, "An array must have 'items'.")
         properties, required = schema.get("properties"), schema.get("required")
-        if (
-            isinstance(properties, dict)
-            and isinstance(required, list)
-            and not schema.keys() & {"allOf", "anyOf", "oneOf", "$ref"}
-            and pointer.count("/allOf/") == 0
-        ):
+        is_whole = not schema.keys() & {"allOf", "anyOf", "oneOf", "$ref"} and "/allOf/" not in pointer
+        if is_whole and isinstance(properties, dict) and isinstance(required, list):
             for number, name in enumerate(required):
                 # In other documents, a name that isn't a typo is a rule for the server.
                 typo = self._own or get_close_matches(str(name), properties, 1, 0.8)

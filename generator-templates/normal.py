@@ -4,7 +4,7 @@ Afterwards each `$ref` is the name of a component, `allOf` is merged, objects an
 classes and modules have different names, and each `content` has the one media type that the client uses.
 
 Notes for the modules after it are extensions: `x-at` (the JSON pointer of a schema, parameter or operation), `x-media`
-(the media type of a body or response) and `x-content` (the same of a parameter).
+(the media type of a body or response), `x-content` (that of a parameter) and `x-rest` (the variant for other values).
 """
 
 from __future__ import annotations
@@ -32,8 +32,6 @@ _OF_ONE_SCHEMA = {
     *("title", "description", "discriminator", "example", "examples"),
     *("x-at", "x-bare", "x-ensured-by", "x-event-family", "x-request"),
 }
-
-
 _STYLES = {
     "cookie": ("form",),
     "header": ("simple",),
@@ -72,6 +70,10 @@ class Normal:
         schemas = [(below(COMPONENT, key), key) for key in document.at(COMPONENT) or {}]
         for pointer, key in schemas:
             self._name(pointer, key)
+        self._variants: set[str] = set()
+        """The pointers to the variants of bases."""
+        for pointer, discriminators, extensions in bases_of(document):
+            self._base(pointer, discriminators, extensions)
         for pointer, _ in schemas:
             self._component(pointer)
         for path, item in document.data["paths"].items():
@@ -87,6 +89,22 @@ class Normal:
         if (name := self._names.get(pointer)) and name not in self._begun:
             self._begun.add(name)
             self.schemas[name] = self._inner(self._source.at(pointer), "", name, pointer)
+
+    def _base(self, base: str, discriminators: dict[str, Json], extensions: list[str]) -> None:
+        """Makes the union that a reference to a base stands for: its variants, and itself for all other values."""
+        at, discriminator = next(iter(discriminators.items()))
+        mapped = _mapping(discriminator).values()
+        variants = [each for each in extensions if f"#{each}" in mapped or not self._alias(self._source.at(each))]
+        if not variants:
+            return
+        self._variants |= {*variants}
+        if any(each["propertyName"] != discriminator["propertyName"] for each in discriminators.values()):
+            self._refuse(f"{at}/discriminator", "A schema that this one extends has another discriminator.")
+        named = [{"$ref": self._names[each]} for each in (*variants, base)]
+        if f"{at}/".startswith(f"{base}/"):  # otherwise inherited: the variants here are also those of the other base
+            self._tag(self._source.at(at), [{"$ref": f"#{each}"} for each in (*variants, base)], named, at)
+        union = [*named[:-1], {**named[-1], "x-rest": True}]
+        self.schemas[base] = {**_annotations(self._source.at(base)), "oneOf": union, "x-at": base}
 
     def _name(self, pointer: str, wanted: str) -> str:
         """A name for a component whose class and module nothing else has."""
@@ -126,11 +144,7 @@ class Normal:
         own = list(self._parameters(operation, pointer))
         here = {(each["name"], each["in"]) for each, _ in own}
         taken = own + [(each, at) for each, at in common if (each["name"], each["in"]) not in here]
-        result = {
-            **operation,
-            "parameters": [self._parameter(each, name, at) for each, at in taken],
-            "x-at": place,
-        }
+        result = {**operation, "parameters": [self._parameter(each, name, at) for each, at in taken], "x-at": place}
         if "requestBody" in operation:
             body, at = self._source.resolve(operation["requestBody"], f"{pointer}/requestBody")
             result["requestBody"] = self._content(body, name, "body", at, BODIES)
@@ -153,12 +167,8 @@ class Normal:
         if parameter.get("style", _STYLES[parameter["in"]][0]) not in _STYLES[parameter["in"]]:
             text = f"The style {parameter['style']!r} of a parameter in {parameter['in']!r} is not supported."
             self._refuse(f"{pointer}/style", text)
-        return {
-            **parameter,
-            "schema": self._schema(schema or {}, operation, parameter["name"], place),
-            "x-at": pointer,
-            **more,
-        }
+        schema = self._schema(schema or {}, operation, parameter["name"], place)
+        return {**parameter, "schema": schema, "x-at": pointer, **more}
 
     def _response(self, written: Json, operation: str, status: str, pointer: str) -> Json:
         response, pointer = self._source.resolve(written, pointer)
@@ -171,11 +181,8 @@ class Normal:
         if not (content := part.get("content")):
             return part
         kinds = {each: kind_of(each) for each in content}
-        with_files = [
-            each
-            for each in content
-            if order is BODIES and kinds[each] == "multipart" and self._has_files(content[each])
-        ]
+        forms = [each for each in content if order is BODIES and kinds[each] == "multipart"]
+        with_files = [each for each in forms if self._has_files(content[each])]
         written = min(with_files or content, key=lambda each: order.index(kinds[each]))
         kind, media, place = kind_of(written), content[written], below(f"{pointer}/content", written)
         if kind in ("events", "lines") and order is BODIES:
@@ -193,15 +200,12 @@ class Normal:
     def _schema(self, schema: Any, parent: str, name: str, pointer: str) -> Json:
         """A schema in its place: what becomes a class is a reference to a component."""
         if pointer in self._names:
-            return {"$ref": self._names[pointer]}
+            return {"$ref": pointer if pointer in self.schemas else self._names[pointer]}
         inner = self._inner(schema, parent, name, pointer)
-        is_class = "enum" in inner or ("type" in inner and inner["type"] == "object")
-        if not is_class:
+        if "enum" not in inner and inner.get("type") != "object":
             return inner
-        return {
-            "allOf": [self._hoisted(inner, pointer, _joined(parent, schema.get("title") or name))],
-            **_annotations(inner),
-        }
+        hoisted = self._hoisted(inner, pointer, _joined(parent, schema.get("title") or name))
+        return {"allOf": [hoisted], **_annotations(inner)}
 
     def _hoisted(self, schema: Json, pointer: str, wanted: str) -> Json:
         """A reference to a schema that becomes a component."""
@@ -214,16 +218,8 @@ class Normal:
         if not isinstance(schema, dict):
             return {"x-at": pointer}
         if "$ref" in schema or "allOf" in schema:
-            beside = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
-            parts = [*([{"$ref": schema["$ref"]}] if "$ref" in schema else []), *(schema.get("allOf") or ())]
-            if "$ref" in schema and "allOf" not in schema and self._narrows(beside, schema["$ref"]):
-                beside = {key: beside[key] for key in beside if _is_annotation(key)}
-            parts = [each for each in parts if isinstance(each, dict)]
-            only = [each for each in parts if not each.keys() <= _ANNOTATIONS]
-            said = [*(each for each in parts if each not in only), beside]
-            about = {key: value for each in said for key, value in each.items()}
-            if len(only) == 1 and only[0].keys() == {"$ref"} and all(map(_is_annotation, about)):
-                return self._use(only[0]["$ref"], about)
+            if pointer not in self._variants and (alias := self._alias(schema)):
+                return self._use(*alias)
             schema = self._merged(schema, pointer, ())
         nullable = schema.get("nullable") is True
         schema = {key: value for key, value in schema.items() if key not in ("title", "nullable")}
@@ -239,10 +235,23 @@ class Normal:
         if "enum" in schema:
             nullable |= None in schema["enum"]
             schema = _enumerated(schema)
-        elif "properties" in schema and "type" not in schema:
+        elif "type" not in schema and ("properties" in schema or _is_base(schema)):
             schema["type"] = "object"
         schema = self._parts(schema, parent, name, pointer)
         return self._nullable(schema, parent, name, pointer) if nullable else schema
+
+    def _alias(self, schema: Json) -> tuple[str, Json] | None:
+        """The reference of a schema that only repeats another one, and what is said of it here; None for others."""
+        beside = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
+        parts = [*([{"$ref": schema["$ref"]}] if "$ref" in schema else []), *(schema.get("allOf") or ())]
+        if "$ref" in schema and "allOf" not in schema and self._narrows(beside, schema["$ref"]):
+            beside = {key: beside[key] for key in beside if _is_annotation(key)}
+        parts = [each for each in parts if isinstance(each, dict)]
+        only = [each for each in parts if not each.keys() <= _ANNOTATIONS]
+        said = [*(each for each in parts if each not in only), beside]
+        about = {key: value for each in said for key, value in each.items()}
+        is_alias = len(only) == 1 and only[0].keys() == {"$ref"} and all(map(_is_annotation, about))
+        return (only[0]["$ref"], about) if is_alias else None
 
     def _narrows(self, beside: Json, reference: str) -> bool:
         """Whether the keywords next to a reference only add rules for the known properties of its schema."""
@@ -268,11 +277,9 @@ class Normal:
                 key: self._schema(each, owner, key, places.get(key) or below(f"{pointer}/properties", key))
                 for key, each in schema["properties"].items()
             }
-        if isinstance(schema.get("additionalProperties"), dict):
+        if isinstance(values := schema.get("additionalProperties"), dict):
             place = f"{pointer}/additionalProperties"
-            result["additionalProperties"] = self._schema(
-                schema["additionalProperties"], owner, "AdditionalProperty", place
-            )
+            result["additionalProperties"] = self._schema(values, owner, "AdditionalProperty", place)
         if schema.get("type") == "array" or "items" in schema:
             result["items"] = self._schema(schema.get("items") or {}, parent, f"{name}_item", f"{pointer}/items")
         for key in ("anyOf", "oneOf"):
@@ -289,10 +296,7 @@ class Normal:
         """Notes for the variants of a union which values of the discriminator belong to them."""
         if not isinstance(discriminator := schema.get("discriminator"), dict):
             return
-        mapping = {
-            key: value if "/" in value else f"#{COMPONENT}/{value}"
-            for key, value in (discriminator.get("mapping") or {}).items()
-        }
+        mapping = _mapping(discriminator)
         references = [_references_of(each) for each in written]
         for target in {*mapping.values()} - {each for some in references for each in some}:
             self._refuse(f"{pointer}/discriminator/mapping", f"{target!r} isn't a variant.")
@@ -300,7 +304,8 @@ class Normal:
             values = [key for key, target in mapping.items() if target in some]
             values = values or [each.rpartition("/")[2] for each in some]
             if values and (name := referenced(variant)):
-                self.tags.setdefault(name, {})[discriminator["propertyName"]] = values
+                known = self.tags.setdefault(name, {}).setdefault(discriminator["propertyName"], [])
+                known += [each for each in values if each not in known]
 
     def _nullable(self, schema: Json, parent: str, name: str, pointer: str) -> Json:
         union = "anyOf" if "anyOf" in schema else "oneOf"
@@ -326,8 +331,7 @@ class Normal:
             if "properties" in rest:
                 rest = _placed(rest, pointer)
                 about = {each: rest.pop(each) for each in [*rest] if each in _ANNOTATIONS}
-                if "discriminator" in schema:
-                    about["discriminator"] = schema["discriminator"]
+                about |= {"discriminator": schema["discriminator"]} if "discriminator" in schema else {}
                 return {**about, key: [{"allOf": [rest, each]} for each in variants]}
         return schema
 
@@ -441,6 +445,37 @@ def module_of(name: str) -> str:
     return str(PythonIdentifier(name, ""))
 
 
+def bases_of(document: Document) -> Iterator[tuple[str, dict[str, Json], list[str]]]:
+    """The schemas with discriminators that others extend: the pointer to each, its discriminators by their pointers,
+    starting with its own, and the pointers to what extends it."""
+    pointers = [below(COMPONENT, key) for key in document.at(COMPONENT) or {}]
+    lines = {pointer: _line(document, document.at(pointer), pointer, {}) for pointer in pointers}
+    for base, line in lines.items():
+        discriminators = {at: each["discriminator"] for at, each in line.items() if _is_base(each)}
+        extensions = [each for each in pointers if discriminators and base in lines[each] and each != base]
+        if extensions:
+            yield base, discriminators, extensions
+
+
+def _is_base(schema: Json) -> bool:
+    return "discriminator" in schema and not schema.keys() & {"anyOf", "oneOf"}
+
+
+def _line(document: Document, schema: Any, pointer: str, found: dict[str, Json]) -> dict[str, Json]:
+    """Adds a schema and what it extends to `found`, by their pointers."""
+    schema, pointer = document.resolve(schema, pointer)
+    if isinstance(schema, dict) and pointer not in found:
+        found[pointer] = schema
+        for index, each in enumerate(schema["allOf"] if isinstance(schema.get("allOf"), list) else ()):
+            _line(document, each, f"{pointer}/allOf/{index}", found)
+    return found
+
+
+def _mapping(discriminator: Json) -> dict[str, str]:
+    mapping = discriminator.get("mapping") or {}
+    return {key: to if "/" in to else f"#{COMPONENT}/{to}" for key, to in mapping.items()}
+
+
 def _references_of(variant: Any) -> list[str]:
     """The schemas that a variant of a union refers to. It may be merged with the keywords next to the union."""
     if not isinstance(variant, dict) or "$ref" in variant:
@@ -473,11 +508,7 @@ def _enumerated(schema: Json) -> Json:
     if not values:
         return {**rest, "type": "null"}
     if all(type(each) is str for each in values) or all(type(each) is int for each in values):
-        return {
-            **schema,
-            "enum": list(dict.fromkeys(values)),
-            "type": "string" if type(values[0]) is str else "integer",
-        }
+        return {**schema, "enum": list(dict.fromkeys(values)), "type": _JSON_TYPES[type(values[0])]}
     if len(values) == 1 and type(values[0]) is bool:
         return {key: value for key, value in rest.items() if key != "type"} | {"const": values[0]}
     kinds = list(dict.fromkeys(_JSON_TYPES.get(type(each), "object") for each in values))

@@ -10,7 +10,7 @@ from copy import deepcopy
 from urllib.parse import unquote
 
 from document import Document, Json, Problem, SpecificationError, reachable, steps
-from normal import METHODS
+from normal import METHODS, bases_of
 from plan import Api
 from specification import parse
 
@@ -83,10 +83,12 @@ def _without(document: Document, error: SpecificationError) -> tuple[Document, l
 def _operations(document: Document) -> Iterator[tuple[tuple[str, str], set[tuple[str, ...]]]]:
     """Yield the path and the method of each operation, with the places of what it consists of: its own, and those of
     the components that it uses, itself or through others."""
+    extensions = {f"#{base}": [{"$ref": f"#{each}"} for each in some] for base, _, some in bases_of(document)}
     for path, written in document.data["paths"].items():
         item, _ = document.resolve(written)
         for method in METHODS if isinstance(item, dict) else ():
             if method in item:
-                found = reachable([item[method], item.get("parameters")], document.target)
+                parts = [item[method], item.get("parameters")]
+                found = reachable(parts, lambda each: [document.target(each), extensions.get(each)])
                 components = {tuple(steps(unquote(reference))[:3]) for _, reference in found if reference}
                 yield (path, method), {("paths", path), ("paths", path, method)} | components

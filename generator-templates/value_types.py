@@ -14,19 +14,12 @@ from plan import Objects, Type, Variants
 
 _KINDS = {"array": "list", "boolean": "bool", "integer": "int", "null": "null", "number": "number"}
 _KINDS_OF_TEXT = {"binary": "bytes", "date": "date", "date-time": "datetime"}
-_ANNOTATIONS = {
-    "any": "Any",
-    "date": "datetime.date",
-    "datetime": "datetime.datetime",
-    "null": "None",
-    "number": "float",
-}
+_TIMES = {"date": "datetime.date", "datetime": "datetime.datetime"}
+_ANNOTATIONS = {"any": "Any", "null": "None", "number": "float", **_TIMES}
 # Values that are kept unchanged: their Python types by kind, and in words.
 _PLAIN = {"bool": ["bool"], "bytes": ["bytes"], "int": ["int"], "number": ["int", "float"], "str": ["str"]}
 _WORDS = {"bool": "a boolean", "bytes": "bytes", "float": "a number", "int": "an integer", "str": "a string"}
-
-
-_JSON_TYPES = {"dict": "object", "int": "number", "map": "object", "model": "object"}
+_JSON_TYPES = {"dict": "object", "int": "number", "map": "object", "model": "object", "const": "any", "union": "any"}
 
 
 class RefusedError(Exception):
@@ -89,7 +82,7 @@ class Types:
             annotation = f"list[{item.annotation}]" if kind == "list" else f"dict[str, {item.annotation}]"
             return Type(kind=kind, annotation=annotation, item=item)
         if kind == "union":
-            return self._union([*self._variants(schema, outer)], sent, outer)
+            return self._union(schema, sent, outer)
         if "enum" in schema or kind in ("dict", "model"):
             annotation = f"Known{name}" if sent and "enum" in schema else name
             return Type(kind=kind, annotation=annotation)
@@ -111,8 +104,11 @@ class Types:
             else:
                 yield each
 
-    def _union(self, schemas: list[Json], sent: bool, outer: tuple[str, ...]) -> Type:
+    def _union(self, union: Json, sent: bool, outer: tuple[str, ...]) -> Type:
+        schemas = [*self._variants(union, outer)]
         by_annotation: dict[str, tuple[Type, Json]] = {}
+        rest = {self.target(each)[0] for each in schemas if "x-rest" in each}
+        rest -= {self.target(each)[0] for each in schemas if "x-rest" not in each}
         for each in schemas:
             of = self.type_of(each, sent=sent, outer=outer)
             by_annotation.setdefault(of.annotation, (of, self.target(each)[1]))
@@ -120,7 +116,8 @@ class Types:
         others = [each for each in types if each.kind != "null"]
         if not others:
             return types[0]
-        objects = self._objects([each for each in by_annotation.values() if each[0].kind in ("dict", "map", "model")])
+        variants = [each for each in by_annotation.values() if each[0].kind in ("dict", "map", "model")]
+        objects = self._objects(variants, rest, union.get("x-at", ""))
         annotations = [each.annotation for each in others]
         if objects and len(objects.models) > 1 and not objects.fallback and not objects.map:
             annotations.append("dict[str, Any]")
@@ -132,7 +129,7 @@ class Types:
         is_checked = "Any" not in annotations
         if nullable and is_checked:
             annotations.append("None")
-        only = others[0] if len(others) == 1 or all(each.kind in ("date", "datetime") for each in others) else None
+        only = others[0] if len(others) == 1 or all(each.kind in _TIMES for each in others) else None
         return Type(
             kind="union",
             annotation=" | ".join(annotations),
@@ -141,7 +138,7 @@ class Types:
             variants=_variants([*by_annotation.values()], objects) if is_checked and not only else None,
         )
 
-    def _objects(self, variants: list[tuple[Type, Json]]) -> Objects | None:
+    def _objects(self, variants: list[tuple[Type, Json]], rest: set[str], at: str) -> Objects | None:
         if not variants:
             return None
         models = [each.annotation for each, _ in variants if each.kind == "model"]
@@ -151,16 +148,22 @@ class Types:
             if len(models) < len(variants) - 1 or not all(self._excludes(name, values) for name in models):
                 text = f"The variant '{each.annotation}' of a union can't be told apart from its other objects."
                 raise RefusedError(schema["x-at"], text)
-        tags = {name: self.tags_of(name) for name in models}
-        discriminator = "" if maps else _discriminator(tags)
+        tags = {name: {} if name in rest else self.tags_of(name) for name in models}
+        discriminator = "" if maps else _discriminator(tags, 1 if rest else 2)
+        if len(models) > 1 and not (discriminator or maps or rest):
+            # One that the document names is of use even if some variants share a value.
+            named = [self._tags.get(name, {}) for name in models]
+            discriminator = next((quoted(key) for key in named[0] if all(key in each for each in named)), "")
         others = [name for name in models if discriminator not in tags[name]]
-        if not discriminator and len(models) > 1:
-            others = self._by_demands(models)
+        if len(others) > 1:
+            discriminator, others = "", self._by_demands(models, at)
+        owners = [(value, name) for name, each in tags.items() for value in each.get(discriminator, ())]
+        shared = Counter(value for value, _ in owners) - Counter({value for value, _ in owners})
         return Objects(
             models=tuple(others if len(others) == len(models) else models),
             free=len(models) + len(maps) < len(variants),
             discriminator=discriminator,
-            by_constant={value: name for name in models if name not in others for value in tags[name][discriminator]},
+            by_constant={value: name for value, name in owners if value not in shared},
             fallback=others[0] if discriminator and len(others) == 1 else "",
             map=maps[0][0] if maps else None,
         )
@@ -188,11 +191,10 @@ class Types:
             if kind == "list":
                 found |= {f"list of {of}" for of in self._json_types(target["items"])}
             else:
-                kind = _JSON_TYPES.get(kind, kind)
-                found.add("str" if target.get("type") == "string" else "any" if kind in ("const", "union") else kind)
+                found.add("str" if target.get("type") == "string" else _JSON_TYPES.get(kind, kind))
         return found
 
-    def _by_demands(self, models: list[str]) -> list[str]:
+    def _by_demands(self, models: list[str], at: str) -> list[str]:
         """Sort the models: the first that fits is the right one, because it requires something that no later one
         knows."""
         properties = {name: self.properties_of(name) for name in models}
@@ -209,7 +211,7 @@ class Types:
             else:
                 text = f"The variants {' and '.join(map(repr, rest))} of a union can't be told apart."
                 text += " Add a discriminator or a constant property."
-                raise RefusedError(self.schemas[rest[0]]["x-at"], text)
+                raise RefusedError(at or self.schemas[rest[0]]["x-at"], text)
         return ordered
 
     def tags_of(self, name: str) -> dict[str, list[str]]:
@@ -218,16 +220,16 @@ class Types:
         tags = {quoted(key): [*map(quoted, values)] for key, values in self._tags.get(name, {}).items()}
         for key, schema in self.properties_of(name).items():
             _, of = self.target(schema)
-            if self.kind_of(of) == "const" and isinstance(of["const"], str | bool):
-                tags.setdefault(quoted(key), [quoted(str(of["const"]))])
-            elif "enum" in of and self.kind_of(of) == "str":
-                tags.setdefault(quoted(key), [*map(quoted, sorted(of["enum"]))])
+            constants = [of["const"]] if self.kind_of(of) == "const" else sorted(of.get("enum", ()))
+            if allowed := [quoted(str(each)) for each in constants if isinstance(each, str | bool)]:
+                # A discriminator without a mapping names schemas, which need not be the values that the property has.
+                tags[quoted(key)] = [each for each in tags.get(quoted(key), ()) if each in allowed] or allowed
         return tags
 
 
 def _variants(types: list[tuple[Type, Json]], objects: Objects | None) -> Variants:
     arrays = tuple(each for each, _ in types if each.kind == "list")
-    times = [each for each, _ in types if each.kind in ("date", "datetime")]
+    times = [each for each, _ in types if each.kind in _TIMES]
     plain: dict[str, None] = {}
     for each, schema in types:
         plain |= dict.fromkeys([type(schema["const"]).__name__] if each.const else _PLAIN.get(each.kind, []))
@@ -241,11 +243,11 @@ def _variants(types: list[tuple[Type, Json]], objects: Objects | None) -> Varian
     )
 
 
-def _discriminator(tags: dict[str, dict[str, list[str]]]) -> str:
-    """Return the first property for which no two models share a value; "" if there is none."""
+def _discriminator(tags: dict[str, dict[str, list[str]]], least: int) -> str:
+    """Return the first property that at least so many models have, and no two share a value of; "" if there is none."""
     for name in dict.fromkeys(name for each in tags.values() for name in each):
         values = Counter(value for each in tags.values() for value in each.get(name, ()))
-        if sum(name in each for each in tags.values()) > 1 and set(values.values()) == {1}:
+        if sum(name in each for each in tags.values()) >= least and set(values.values()) == {1}:
             return name
     return ""
 

@@ -32,7 +32,7 @@ VISIT = next(each.code for each in blocks(DOCS / "how-to" / "generate-your-own-c
 OF_NPM = {
     "blockfrost": ("@blockfrost/openapi@0.1.93", "openapi.yaml", 0),
     "directus": ("@directus/specs@15.2.0", "dist/openapi.json", 1),
-    "ideal_postcodes": ("@ideal-postcodes/openapi@4.21.0", "dist/openapi.json", 7),
+    "ideal_postcodes": ("@ideal-postcodes/openapi@4.21.0", "dist/openapi.json", 2),
     "readme": ("@readme/oas-examples@8.2.2", "3.1/json/readme.json", 0),
     "security": ("@readme/oas-examples@8.2.2", "3.1/json/security.json", 0),
     "star_trek": ("@readme/oas-examples@8.2.2", "3.0/json/star-trek.json", 0),
@@ -160,8 +160,17 @@ paths:
                 oneOf:
                   - { type: object, properties: { a: { type: string } } }
                   - { type: object, properties: { a: { type: string } } }
+  /pet:
+    get:
+      operationId: get_pet
+      responses:
+        "200":
+          description: A pet.
+          content: { application/json: { schema: { $ref: "#/components/schemas/Pet" } } }
 components:
   schemas:
+    Pet: { type: object, discriminator: { propertyName: kind }, properties: { kind: { type: string } } }
+    Cat: { allOf: [{ $ref: "#/components/schemas/Pet" }, { properties: { lives: { type: integer } } }] }
     Unused: { type: object, required: [sizes], properties: { size: {} } }
 """
 CALLS = """
@@ -170,7 +179,7 @@ import httpx
 import parts
 from parts import Client, File
 from parts.api.default import add_photo, set_note, set_photo
-from parts.models import AddPhotoBody, AddPhotoBodyAbout, SetPhotoBody
+from parts.models import AddPhotoBody, AddPhotoBodyAbout, Cat, SetPhotoBody
 
 def answer(request):
     kind, body = request.headers["content-type"], request.read()
@@ -205,9 +214,9 @@ True
 SCHEMA = "/paths/~1photos/post/requestBody/content/application~1json/schema"
 LEFT_OUT = (
     f"line 16: {SCHEMA}/min_properties: Unknown keyword 'min_properties' of Schema. Did you mean 'minProperties'?",
-    "line 62: /components/schemas/Unused/required/0: The required property 'sizes' doesn't exist. Did you mean 'size'?",
+    "line 71: /components/schemas/Unused/required/0: The required property 'sizes' doesn't exist. Did you mean 'size'?",
     "GET /styled: line 46: /paths/~1styled/get/parameters/0: The style of the cookie parameter 'a' is not supported",
-    "GET /broken: line 58: /paths/~1broken/get/responses/200/content/application~1json/schema/oneOf/0: The variants ",
+    "GET /broken: line 56: /paths/~1broken/get/responses/200/content/application~1json/schema: The variants ",
 )
 
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any, get_args
@@ -246,6 +246,7 @@ CHECKS: dict[str, tuple[Callable[[Zoo], Any], Any]] = {
     ),
     "OpenAPI.components": (lambda zoo: "Animal" in dir(zoo.models), True),
 }
+BODY = inspect.Parameter("body", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="Rose | Tree | Oak | Plant")
 # What has the name of something else, or is described by more than one keyword.
 MORE: list[tuple[Callable[[Zoo], Any], Any]] = [
     (lambda zoo: type(zoo.resources.visitor).__name__, "VisitorResource"),
@@ -257,6 +258,23 @@ MORE: list[tuple[Callable[[Zoo], Any], Any]] = [
     (lambda zoo: zoo.call("visitor.list", body=[{"name": None}])[0].to_dict(), {"name": None}),
     (lambda zoo: zoo.create(day_body="later")["day"], "later"),
     (lambda zoo: [type(zoo.field("egg", {"kind": kind})).__name__ for kind in ("hen", "owl")], ["Hen", "Owl"]),
+    (
+        lambda zoo: names_of(zoo.field("nest", {"kind": kind}) for kind in ("owl", "Owl", "hen")),
+        ["Owl", "dict", "dict"],
+    ),
+    (
+        lambda zoo: names_of(zoo.field("plants", [{"kind": kind} for kind in ("rose", "Tree", "oak", "Oak", "moss")])),
+        ["Rose", "Tree", "Oak", "Plant", "Plant"],
+    ),
+    (lambda zoo: names_of(zoo.field("tree", {"kind": kind}) for kind in ("oak", "Tree", "x")), ["Oak", "Tree", "Tree"]),
+    (
+        lambda zoo: inspect.signature(zoo.resources.keywords.add_plant),
+        inspect.Signature([BODY], return_annotation="Rose | Tree | Oak | Plant | None"),
+    ),
+    (
+        lambda zoo: names_of([zoo.call("keywords.add_plant", zoo.models.Rose(kind="rose"), body={"kind": "oak"})]),
+        ["Oak"],
+    ),
     (lambda zoo: zoo.field("loose", [None]), [None]),
     (lambda zoo: [zoo.field("rows", rows) for rows in ([], [1], [[1]])], [[], [1], [[1]]]),
     (lambda zoo: refused(zoo, rows=["a"]), "rows[0] must be an array, not a string"),
@@ -270,6 +288,10 @@ MORE: list[tuple[Callable[[Zoo], Any], Any]] = [
         ["x"] * 4,
     ),
 ]
+
+
+def names_of(values: Iterable[Any]) -> list[str]:
+    return [type(each).__name__ for each in values]
 
 
 def refused(zoo: Zoo, **fields: Any) -> str:
@@ -354,6 +376,7 @@ def test_every_keyword_is_checked_or_in_a_document() -> None:
 PLACES = {
     "OpenAPI": "",
     "Encoding": "/paths/~1animals~1{animal_id}~1{day}/patch/requestBody/content/application~1xml/encoding/name",
+    "Response": "/paths/~1animals~1{animal_id}~1{day}/get/responses/200",
     "Schema": "/components/schemas/Weight",
 }
 REFUSALS = """
@@ -370,7 +393,7 @@ for pointer, keyword in json.load(sys.stdin):
 
 
 def test_refused_keyword_is_named_with_its_pointer_and_the_reason() -> None:
-    rows = [(kind, keyword, note) for kind, keyword, verdict, _, note in TABLE if verdict == "refused"]
+    rows = [(kind, keyword, note) for kind, keyword, verdict, _, note in TABLE if verdict in ("refused", "own")]
     run = subprocess.run(
         [generator.PYTHON, "-c", REFUSALS, str(WHOLE)],
         input=json.dumps([(PLACES[kind], keyword) for kind, keyword, _ in rows]),
@@ -410,6 +433,11 @@ TWINS = """\
 toes: { anyOf: [{ $ref: "#/components/schemas/B" }, { $ref: "#/components/schemas/C" }] }
     B: { type: object, properties: { b: {} } }
     C: { type: object, properties: { c: {} } }"""
+BASES = """\
+toes: { $ref: "#/components/schemas/B" }
+    B: { type: object, discriminator: { propertyName: weight }, properties: { weight: {} } }
+    C: { allOf: [{ $ref: "#/components/schemas/B" }], properties: { b: {} } }
+    D: { allOf: [{ $ref: "#/components/schemas/C" }], properties: { c: {} } }"""
 MAP = """\
 toes: { oneOf: [{ $ref: "#/components/schemas/Paw" }, { type: object, additionalProperties: { type: object } }] }"""
 MIXED = "The variant 'dict[str, PawToesType1AdditionalProperty]' of a union can't be told apart from its other objects."
@@ -462,7 +490,25 @@ ERRORS = [
     (
         "toes: { type: integer }",
         TWINS,
-        "18: /components/schemas/B: The variants 'B' and 'C' of a union can't be told apart. " + HINT,
+        f"17: {PAW}/properties/toes: The variants 'B' and 'C' of a union can't be told apart. " + HINT,
+    ),
+    (
+        "toes: { type: integer }",
+        BASES.replace("weight }", "weight, mapping: { x: Paw } }"),
+        "18: /components/schemas/B/discriminator/mapping: '#/components/schemas/Paw' isn't a variant.",
+    ),
+    (
+        "toes: { type: integer }",
+        BASES.replace("b: {}", "b: {} }, discriminator: { propertyName: size"),
+        "19: /components/schemas/C/discriminator: A schema that this one extends has another discriminator.",
+    ),
+    (
+        "description: The paws.",
+        "description: The paws.\n          x-wait: { by: wait, until: [clean] }",
+        (
+            f"10: {GET}/responses/200/x-wait: 'x-wait' is not supported: "
+            "only the client of this project's openapi.yaml can carry it out."
+        ),
     ),
     (
         "responses:",
