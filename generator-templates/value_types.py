@@ -263,10 +263,17 @@ def _overlap(one: set[str], other: set[str]) -> bool:
 
 def taking_files(of: Type) -> Type:
     """Return the type of a value of a form, where binary data is a file."""
-    return replace(of, annotation=of.annotation.replace("bytes", "File")) if holds_binary(of) else of
+    if not holds_binary(of):
+        return of
+    item, only, variants = of.item and taking_files(of.item), of.only and taking_files(of.only), of.variants
+    if variants:
+        plain = tuple(each.replace("bytes", "File") for each in variants.plain)
+        variants = replace(variants, plain=plain, arrays=tuple(map(taking_files, variants.arrays)))
+    annotation = of.annotation.replace("bytes", "File")
+    return replace(of, annotation=annotation, item=item, only=only, variants=variants)
 
 
 def holds_binary(of: Type | None) -> bool:
     if of is None or of.variants is None:
         return of is not None and (of.kind == "bytes" or holds_binary(of.item) or holds_binary(of.only))
-    return "bytes" in of.variants.plain or any(map(holds_binary, of.variants.arrays))
+    return not {"bytes", "File"}.isdisjoint(of.variants.plain) or any(map(holds_binary, of.variants.arrays))

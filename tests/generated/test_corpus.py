@@ -123,6 +123,7 @@ paths:
               required: [photo, about]
               properties:
                 photo: { type: string, format: binary }
+                covers: { items: { oneOf: [{ type: string, format: binary }, { type: string, const: none }] } }
                 about: { type: object, properties: { place: { type: string } } }
                 tags: { type: array, items: { type: string } }
             encoding: { photo: { contentType: image/png } }
@@ -195,6 +196,8 @@ with Client("http://localhost", httpx_args={"transport": httpx.MockTransport(ans
     about = AddPhotoBodyAbout(place="Oslo")
     body = AddPhotoBody(photo=File(b"PNG", "a.png"), about=about, tags=["x", "y"])
     add_photo.sync(client=client, body=body, form_="f", multipart_="m", body_="b")
+    covers = [File(b"GIF"), "none"]
+    assert AddPhotoBody.from_dict({"photo": File(b"PNG"), "about": {}, "covers": covers}).covers == covers
     print(set_photo.sync(client=client, body=SetPhotoBody(ids=[1, 2], is_new=True)))
     set_note.sync(client=client, body="a;b", x_tags=["x", "y"])
 print("Unlike `set_photo`." in add_photo.sync.__doc__)
@@ -214,9 +217,9 @@ True
 SCHEMA = "/paths/~1photos/post/requestBody/content/application~1json/schema"
 LEFT_OUT = (
     f"line 16: {SCHEMA}/min_properties: Unknown keyword 'min_properties' of Schema. Did you mean 'minProperties'?",
-    "line 71: /components/schemas/Unused/required/0: The required property 'sizes' doesn't exist. Did you mean 'size'?",
-    "GET /styled: line 46: /paths/~1styled/get/parameters/0: The style of the cookie parameter 'a' is not supported",
-    "GET /broken: line 56: /paths/~1broken/get/responses/200/content/application~1json/schema: The variants ",
+    "line 72: /components/schemas/Unused/required/0: The required property 'sizes' doesn't exist. Did you mean 'size'?",
+    "GET /styled: line 47: /paths/~1styled/get/parameters/0: The style of the cookie parameter 'a' is not supported",
+    "GET /broken: line 57: /paths/~1broken/get/responses/200/content/application~1json/schema: The variants ",
 )
 
 
