@@ -38,7 +38,9 @@ class _Config(InteractorConfig):
         checks.require(checks.url_problem("base_url", base_url))
         checks.require(checks.seconds_problem("timeout", timeout))
         checks.require(None if deadline is None else checks.seconds_problem("deadline", deadline))
-        url, client_id, secret, scopes = grant
+        url, client_id, secret, given = grant
+        scopes = tuple(given.split() if isinstance(given, str) else given)
+        checks.require(checks.scopes_problem(scopes))
         vars(self).update(account_server_url=url, client_id=client_id, client_secret=secret, scopes=scopes)
         vars(self).update(core_api_url=base_url.rstrip("/"), timeout=timeout, deadline=deadline)
 
@@ -76,6 +78,20 @@ class _View(View):
     def check_namespace(self, request: httpx.Request) -> None:
         if self.extras is not None:
             Call.of(request).hidden_query = {**self.extras.query} or None
+
+
+def check(keywords: dict[str, Any], *, required: bool) -> None:
+    """Check the keywords of a client for one security scheme, which isn't used if all have their defaults: None for the
+    first, otherwise "". Only the first can't be empty.
+
+    Raises:
+        ConfigurationError: One is missing, or isn't a string that can be sent.
+    """
+    first = next(iter(keywords))
+    if required or keywords[first] is not None or any(keywords.values()):
+        for name, value in keywords.items():
+            if value != "" or name == first:
+                checks.require(checks.credential_problem(name, "", value))
 
 
 def connect(

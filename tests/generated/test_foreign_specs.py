@@ -148,11 +148,20 @@ def generate(folder: Path, api: str) -> None:
     assert {path.name for path in folder.iterdir()} == {f"{api}_client"}
 
 
+NO_TOKEN = """
+from interactor_ext import ConfigurationError
+
+try:
+    Bookshop(token=None)  # type: ignore[arg-type]
+except ConfigurationError as error:
+    print(error)
+"""
 BOUGHT = """\
 2026 Pride and Prejudice
 ['Volume 0', 'Volume 1', 'Volume 2', 'Pride and Prejudice']
 404 There is no such book.
 ['Volume 0', 'Volume 1'] True
+token is missing: pass the keyword token
 """
 SHOWN = """\
 7 Kit cat
@@ -165,7 +174,7 @@ Pets.list() takes 1 positional argument but 2 were given: write client.pets.list
 
 @pytest.mark.parametrize(
     ("api", "program", "printed"),
-    [("bookshop", GUIDE["buy.py"], BOUGHT), ("petstore", PETS, SHOWN)],
+    [("bookshop", GUIDE["buy.py"] + NO_TOKEN, BOUGHT), ("petstore", PETS, SHOWN)],
 )
 def test_package_of_a_foreign_document_is_typed_and_calls_its_server(
     tmp_path: Path, api: str, program: str, printed: str

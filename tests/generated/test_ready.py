@@ -230,6 +230,7 @@ async def test_credentials_are_sent_as_the_document_says(
         (lambda atlas, _: atlas.api["Oslo"], ": call one of its methods"),
         (lambda atlas, _: atlas.api.fetch, ": it has draw_legend"),
         (lambda *_: importlib.import_module("atlas").Atlas, ": write `from atlas.ready import Atlas`"),
+        (lambda *_: importlib.import_module("atlas.ready").Atlas(user_name="ada"), ": write username"),
     ],
 )
 def test_advice_knows_this_package_and_nothing_of_interactor(ready: Any, mistake: Any, said: str) -> None:
@@ -264,16 +265,35 @@ async def test_key_in_the_query_is_sent_but_logged_nowhere(
     assert "s3cret-k3y" not in caplog.text
 
 
-def test_two_credentials_for_one_header_are_refused(ready: Any) -> None:
-    with pytest.raises(ConfigurationError, match="Two of the credentials are for the same header"):
-        ready.Atlas(token="t0ken", username="ada", password="s3cret")
+@pytest.mark.parametrize(
+    ("credentials", "problem"),
+    [
+        ({"token": "t0ken", "username": "ada", "password": "s3cret"}, "Two of the credentials are for the same header"),
+        ({"password": "s3cret"}, "username is missing: pass the keyword username"),
+        ({"username": "ada", "password": None}, "password is missing"),
+        ({"token": ""}, "token is missing"),
+        ({"map_key": 7}, "map_key must be a string, not int"),
+        ({"client_id": "ada", "scopes": ["read draw"]}, "scopes contains 'read draw'"),
+    ],
+)
+def test_credentials_that_cannot_be_sent_are_refused(ready: Any, credentials: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        ready.Atlas(**credentials)
+
+
+def test_repr_shows_the_server_and_no_secret(ready: Any) -> None:
+    assert repr(ready.Atlas(token="t0ken")) == "Atlas(base_url='https://eu.example.com/v1')"
+
+
+def test_security_schemes_that_are_not_supported_are_listed(ready: Any) -> None:
     for name in ("certificate", "mapKey"):  # another scheme has the keyword of the second
         assert f"The security scheme `{name}` isn't supported" in ready.__doc__
 
 
+@pytest.mark.parametrize("scopes", [["read", "draw"], "read draw"])
 @sync_and_async
-async def test_client_credentials_get_a_token_and_another_after_a_401(ready: Any, mode: str) -> None:
-    grant = {"client_id": "a b", "client_secret": "s3cret", "scopes": ["read", "draw"]}
+async def test_client_credentials_get_a_token_and_another_after_a_401(ready: Any, mode: str, scopes: Any) -> None:
+    grant = {"client_id": "a b", "client_secret": "s3cret", "scopes": scopes}
     with FaultServer([OK, reply(401), OK], [token()]) as server:
         async with opened(ready, mode, server.url, token_url=f"{server.url}/oauth/token", **grant) as atlas:
             assert [(await atlas.maps.get("1")).name for _ in range(2)] == ["Oslo", "Oslo"]

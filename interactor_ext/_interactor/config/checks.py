@@ -149,7 +149,7 @@ def path_problem(path: object) -> str | None:
 
 def credential_problem(name: str, variable: str, value: object) -> str | None:
     if value is None or value == "":
-        return f"{name} is missing: set {variable}, or pass the keyword {name}"
+        return f"{name} is missing: {f'set {variable}, or ' if variable else ''}pass the keyword {name}"
     if not isinstance(value, str):
         return f"{name} must be a string, not {type(value).__name__}"
     if value != value.strip() or not value.isprintable():
