@@ -13,7 +13,7 @@ from interactor_client.api import AsyncResources, Resources
 from interactor_ext._engine import telemetry_events
 from interactor_ext._engine.calls.circuit_breaker import CircuitBreaker
 from interactor_ext._engine.errors import ConfigurationError, InteractorError
-from interactor_ext._engine.limits import limiter
+from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.logs import line_of_caller
 from interactor_ext._engine.responses.read import read_response
 from interactor_ext._engine.retry_policy import RetryPolicy
@@ -32,9 +32,12 @@ from interactor_ext.chat import AsyncChats, Chats
 if TYPE_CHECKING:
     from builtins import property as cached_property  # as in interactor_client.api
 
+    from interactor_ext._engine.limits import limiter
     from interactor_ext._interactor.views.shared_state import AsyncSharedState, ClientOptions, SharedState
 else:
     from functools import cached_property
+
+    limiter = LazyModule("interactor_ext._engine.limits.limiter")
 
 S = TypeVar("S", "SharedState", "AsyncSharedState")
 N = TypeVar("N", httpx.BaseTransport, httpx.AsyncBaseTransport)

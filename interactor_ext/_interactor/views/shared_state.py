@@ -17,7 +17,7 @@ from interactor_ext._engine.calls.circuit_breaker import CircuitBreaker
 from interactor_ext._engine.calls.retrying import AsyncRetryingTransport, RetryingTransport
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.fork import fork_safe_lock
-from interactor_ext._engine.limits import limiter
+from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.network import async_transport
 from interactor_ext._engine.network.sync_transport import Transport
 from interactor_ext._engine.retry_policy import RetryPolicy
@@ -39,11 +39,14 @@ from interactor_ext._interactor.views.view import OfOneProcess, View
 
 if TYPE_CHECKING:
     from interactor_client.types import Operation
+    from interactor_ext._engine.limits import limiter
     from interactor_ext._engine.limits.limiter import RateLimiter
     from interactor_ext._engine.network.async_transport import AsyncTransport
     from interactor_ext._engine.telemetry_events import Telemetry
     from interactor_ext._interactor.tokens.secret_function import CurrentSecret
     from interactor_ext._interactor.tokens.store_access import StoreAccess
+else:  # most programs have none
+    limiter = LazyModule("interactor_ext._engine.limits.limiter")
 
 T = TypeVar("T")
 C = TypeVar("C", TokenCache, AsyncTokenCache)
