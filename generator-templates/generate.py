@@ -146,7 +146,7 @@ def parsed(api: Api) -> Any:
 def contents(package: Path) -> dict[str, str]:
     """Return the text of every file of the package, by its path within it."""
     return {
-        path.relative_to(package).as_posix(): path.read_text(encoding="utf-8")
+        path.relative_to(package).as_posix(): path.read_text(encoding="utf-8", errors="replace")  # a user's picture
         for path in sorted(package.rglob("*"))
         if path.is_file() and path.suffix != ".pyc" and not path.relative_to(package).as_posix().startswith(".")
     }

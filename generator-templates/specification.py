@@ -76,11 +76,11 @@ class _Plan:
         )
 
     def _tags(self, class_names: set[str]) -> Iterator[Tag]:
-        about = {PythonIdentifier(tag["name"], "tag"): tag for tag in self._document.data.get("tags") or ()}
+        about = {_identifier(tag["name"]): tag for tag in self._document.data.get("tags") or ()}
         tagged: dict[str, list[str]] = {}
         for name, written in self._simple.operations.items():
             tag = (written.get("tags") or ["default"])[0]
-            tagged.setdefault(str(PythonIdentifier(tag, "tag")), []).append(name)
+            tagged.setdefault(_identifier(tag), []).append(name)
         for tag, names in tagged.items():
             name = str(ClassName(tag, "field_"))
             yield Tag(
@@ -109,3 +109,9 @@ class _Plan:
         except RefusedError as error:
             self._problems.append(error.problem)
             return None
+
+
+def _identifier(tag: str) -> str:
+    """Return the name of a tag's resource. The client has a method `close` of its own."""
+    name = str(PythonIdentifier(tag, "tag"))
+    return f"{name}_" if name in ("aclose", "close") else name

@@ -691,7 +691,7 @@ def test_typo_in_our_own_document_is_an_error(tmp_path: Path) -> None:
 
 def test_output_keeps_what_the_generator_did_not_write(tmp_path: Path) -> None:
     (tmp_path / "paws.yaml").write_text(PAWS)
-    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "notes.txt").write_bytes(b"\xff mine")
 
     def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [generator.PYTHON, TEMPLATES / "generate.py", "--specification", "paws.yaml", "--output", "."]
@@ -709,4 +709,4 @@ def test_output_keeps_what_the_generator_did_not_write(tmp_path: Path) -> None:
     assert generate("--force").returncode == 0
     assert (tmp_path / "models" / "foot.py").exists()
     assert not (tmp_path / "models" / "paw.py").exists()
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "notes.txt").read_bytes() == b"\xff mine"

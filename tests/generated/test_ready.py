@@ -70,7 +70,9 @@ paths:
         - { name: id, in: path, required: true, schema: { type: string } }
         - { name: ink, in: cookie, schema: { type: string } }
       responses: { "200": { $ref: "#/components/responses/Map" } }
-  /legend: { get: { operationId: draw_legend, tags: [api], responses: { "204": { description: Drawn. } } } }
+  /legend:
+    get: { operationId: draw_legend, tags: [api], responses: { "204": { description: Drawn. } } }
+    delete: { operationId: close_legend, tags: [close], responses: { "204": { description: Closed. } } }
   /page:
     get:
       operationId: list_by_page
@@ -229,6 +231,7 @@ async def test_credentials_are_sent_as_the_document_says(
         (lambda _, models: models.Shelf().dict, ": it has from_dict, maps, paging, schema, to_dict"),
         (lambda atlas, _: atlas.api["Oslo"], ": call one of its methods"),
         (lambda atlas, _: atlas.api.fetch, ": it has draw_legend"),
+        (lambda atlas, _: atlas.close_.fetch, ": it has legend"),
         (lambda *_: importlib.import_module("atlas").Atlas, ": write `from atlas.ready import Atlas`"),
         (lambda *_: importlib.import_module("atlas.ready").Atlas(user_name="ada"), ": write username"),
     ],
