@@ -53,6 +53,9 @@ class _Plan:
         forms = {each.field.type.annotation for each in bodies if each.argument == "files"}
         methods = {operation.id: f"{tag.name}.{operation.method}" for tag in tags for operation in tag.operations}
         models = tuple(filter(None, (self._kept(model_of, types, name, ensured, forms) for name in objects)))
+        text = "The type of its values would have the name of another schema: 'Known{}'."
+        clashing = [name for name in enums if f"Known{name}" in types.schemas]
+        self._problems += [Problem(types.schemas[name]["x-at"], text.format(name)) for name in clashing]
         families = None if self._problems else self._kept(families_of, types, models, {*enums, *objects})
         if families is None:
             raise self._document.error(self._problems)

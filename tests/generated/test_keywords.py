@@ -573,6 +573,11 @@ ERRORS = [
         "/paws/{id}:",
         "5: /paths/~1paws~1{id}/get: Each part in braces of '/paws/{id}' needs a required parameter, and no other.",
     ),
+    (
+        "schemas:",
+        "schemas:\n    Size: { type: string, enum: [s] }\n    KnownSize: { type: object }",
+        "13: /components/schemas/Size: The type of its values would have the name of another schema: 'KnownSize'.",
+    ),
     (PAWS, "", "1: The document is empty. It must start with 'openapi: 3.0.x' or 'openapi: 3.1.x'."),
     (PAWS, "- a", "1: The document isn't an object. It must start with 'openapi: 3.0.x' or 'openapi: 3.1.x'."),
 ]
