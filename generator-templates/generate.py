@@ -53,7 +53,7 @@ LINT = (
 # What strict pyright finds in code that reads JSON, and in modules that use each other's functions.
 PYRIGHT = """\
 # pyright: reportPrivateUsage=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
-# pyright: reportUnknownVariableType=false, reportUnnecessaryComparison=false
+# pyright: reportUnknownVariableType=false, reportUnnecessaryComparison=false, reportUnusedFunction=false
 """
 FORMAT = ("format", ".", *RUFF, "--config=format.skip-magic-trailing-comma=true")
 

@@ -562,9 +562,16 @@ def test_client_is_typed(ready: Any, tmp_path: Path) -> None:
         "    with atlas.maps.follow_lines() as maps:\n"
         "        names = [each.name for each in maps]\n"
     )
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "atlas", "uses.py"]
-    run = subprocess.run(command, cwd=package.parent, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout
+    strict = {"include": ["atlas", "uses.py"], "typeCheckingMode": "strict", "pythonVersion": "3.11"}
+    (package.parent / "pyrightconfig.json").write_text(json.dumps(strict))
+    for command in (
+        ["mypy", "--strict", "--cache-dir", str(tmp_path), "atlas", "uses.py"],
+        ["pyright", "--pythonpath", sys.executable],
+    ):
+        run = subprocess.run(
+            [sys.executable, "-m", *command], cwd=package.parent, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stdout
 
 
 UNDESCRIBED = [
