@@ -82,7 +82,7 @@ class _View(View):
 
 def check(keywords: dict[str, Any], *, required: bool) -> None:
     """Check the keywords of a client for one security scheme, which isn't used if all have their defaults: None for the
-    first, otherwise "". Only the first can't be empty.
+    first, otherwise "". A user name or a password can be empty.
 
     Raises:
         ConfigurationError: One is missing, or isn't a string that can be sent.
@@ -90,7 +90,7 @@ def check(keywords: dict[str, Any], *, required: bool) -> None:
     first = next(iter(keywords))
     if required or keywords[first] is not None or any(keywords.values()):
         for name, value in keywords.items():
-            if value != "" or name == first:
+            if value != "" or name not in ("username", "password"):
                 checks.require(checks.credential_problem(name, "", value))
 
 

@@ -204,6 +204,7 @@ async def opened(ready: Any, mode: str, url: str, **settings: Any) -> AsyncItera
     ("credentials", "name", "value"),
     [
         ({"username": "ada", "password": "s3cret"}, "authorization", b"Basic " + b64encode(b"ada:s3cret")),
+        ({"username": "", "password": "t0ken"}, "authorization", b"Basic " + b64encode(b":t0ken")),
         ({"token": "t0ken"}, "authorization", b"Bearer t0ken"),
         ({"map_key": "k3y"}, "x-map", b"k3y"),
         ({"cookie_key": "k3y"}, "cookie", b"ink=blue; session=k3y"),
@@ -276,7 +277,8 @@ async def test_key_in_the_query_is_sent_but_logged_nowhere(
         ({"username": "ada", "password": None}, "password is missing"),
         ({"token": ""}, "token is missing"),
         ({"map_key": 7}, "map_key must be a string, not int"),
-        ({"client_id": "ada", "scopes": ["read draw"]}, "scopes contains 'read draw'"),
+        ({"client_id": "ada"}, "client_secret is missing"),
+        ({"client_id": "ada", "client_secret": "s3cret", "scopes": ["read draw"]}, "scopes contains 'read draw'"),
     ],
 )
 def test_credentials_that_cannot_be_sent_are_refused(ready: Any, credentials: dict[str, Any], problem: str) -> None:
