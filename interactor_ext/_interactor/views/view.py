@@ -62,7 +62,7 @@ class OfOneProcess:
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(
             "A client, a view or a part of one can't be pickled or copied, because it holds connections. "
-            "Create it in the worker (Interactor's with get_client() or get_async_client())."
+            "Create it in the worker, with get_client() or get_async_client() if it is Interactor's."
         )
 
     def __copy__(self) -> Self:
