@@ -154,13 +154,14 @@ def test_waiting_for_a_thread_takes_nothing_of_the_time_of_handlers() -> None:
 async def test_delivery_without_a_free_thread_gets_503_and_stops_no_other_router(
     hanging: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("interactor_ext._engine.effects._THREAD_SECONDS", 0.05)
     full, other = make(handler_timeout=math.inf), make()
     for router in (full, other):
         router.on("*")(hanging.sync)
     first = [asyncio.create_task(full.ahandle(*delivery(key=f"k{number}"))) for number in range(32)]
     await eventually_async(lambda: len(hanging.runs) == 32)
-    assert status(await full.ahandle(*delivery(key="late"))) == (503, "busy")
+    with monkeypatch.context() as patched:
+        patched.setattr("interactor_ext._engine.effects._THREAD_SECONDS", 0.05)
+        assert status(await full.ahandle(*delivery(key="late"))) == (503, "busy")
     assert "using all their threads" in caplog.text
     hanging.hangs = lambda event: False
     assert status(await other.ahandle(*delivery(key="late"))) == (200, "handled")
