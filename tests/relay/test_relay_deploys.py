@@ -58,7 +58,7 @@ def ship(order: str) -> str:
 
 def rooms(namespace, room):
     while Path("hold").exists():
-        Path("held").touch()
+        Path(f"held {room}").touch()
         time.sleep(0.02)
     return True
 
@@ -184,6 +184,7 @@ def test_request_that_is_under_way_when_the_server_stops_is_finished_too(
             (shop.folder / "hold").touch()
             message = pool.submit(page.say, second, "Ship order 2.")
             late_stream = pool.submit(page.get, f"/rooms/{third}/stream")
+            eventually(lambda: all((shop.folder / f"held {room}").exists() for room in (second, third)))
             eventually(lambda: shop.effects() == ["began 1"])
             shop.process.send_signal(signal.SIGTERM)
             list(stream)  # ends as the server begins to wait
@@ -204,7 +205,7 @@ def test_uvicorn_whose_authorization_hangs_ends_with_a_time_limit_alone(start: C
     (shop.folder / "hold").touch()
     with shop.page() as page, ThreadPoolExecutor(1) as pool:
         asked = pool.submit(page.get, f"/rooms/{room}/messages")
-        eventually((shop.folder / "held").exists)
+        eventually((shop.folder / f"held {room}").exists)
         shop.process.terminate()
         shop.process.wait(PATIENCE)
         assert asked.exception() is not None or asked.result().status_code >= 500

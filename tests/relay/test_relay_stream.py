@@ -207,7 +207,7 @@ def test_reader_moves_between_workers_by_its_id(
 ) -> None:
     """The other worker has a stream of the room already, which has not seen the reader's last event."""
     room = new_room()
-    here, there = start_relay(), start_relay()
+    here, there = start_relay(grace=PATIENCE), start_relay()
     with here.page() as page, page.room_events(room) as stream:
         deltas(emit, room, "1", "2")
         seen = stream.next()

@@ -26,7 +26,7 @@ from interactor_ext import (
 from interactor_ext._engine.streams import state
 from interactor_ext.retry import RetryPolicy
 from tests.support.modes import sync_and_async
-from tests.support.scripted_server import Connection, RawServer, sending
+from tests.support.scripted_server import Connection, RawServer, refusing_url, sending
 from tests.support.stream_reader import collect, read_from
 from tests.support.waiting import with_enough_time
 
@@ -296,9 +296,8 @@ def test_stream_that_never_opened_raises_the_error_of_its_last_attempt(
 
 @sync_and_async
 def test_refused_connection_is_retried_then_raised(mode: str) -> None:
-    with RawServer(lambda connection: None) as server:
-        url = server.url
-    outcome = collect(mode, url)
+    with refusing_url() as url:
+        outcome = collect(mode, url)
     assert isinstance(outcome.error, APIConnectionError)
     assert outcome.reconnects == 3
 

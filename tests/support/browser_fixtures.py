@@ -19,7 +19,7 @@ def browser_of_run() -> Iterator[Any]:
 @pytest.fixture
 def browser(browser_of_run: Any) -> Iterator[Any]:
     """The browser, with one empty tab, no cookies, and nothing on its console."""
-    browser_of_run.delete_all_cookies()
+    browser_of_run.execute_cdp_cmd("Network.clearBrowserCookies", {})
     browser_of_run.get_log("browser")
     yield browser_of_run
     first, *others = browser_of_run.window_handles

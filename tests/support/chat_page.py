@@ -131,7 +131,9 @@ def app(folder: Path, *tools: str) -> Starlette:
         return Response((folder / f"{request.path_params['bundle']}.js").read_text(), media_type="text/javascript")
 
     options: dict[str, Any] = {"tools": refunds, "approvals": manager} if tools else {}
-    relay = Relay(AsyncInteractorClient(), authorize=lambda scope: NAMESPACE, on_feedback=lambda *_: None, **options)
+    # What is written and read is counted for each room by itself, so that no test uses up what another may do.
+    options |= {"authorize": lambda scope: (NAMESPACE, scope["path"]), "on_feedback": lambda *_: None}
+    relay = Relay(AsyncInteractorClient(), **options)
     return Starlette(
         routes=[
             Route("/", element),

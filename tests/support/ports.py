@@ -10,7 +10,8 @@ import pytest
 
 # Systems assign the ports above these to outgoing connections and to servers that accept any port, so one that is free
 # now may be taken when its server starts.
-_GIVEN_TO_NOBODY = range(10_000, 32_000)
+# Browsers and Node refuse port 10080.
+_GIVEN_TO_NOBODY = range(10_081, 32_000)
 
 
 def free_ports(count: int) -> list[int]:

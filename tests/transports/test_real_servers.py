@@ -17,7 +17,7 @@ from tests.support.modes import done, sync_and_async
 from tests.support.plain_application import EVENT
 from tests.support.programs import haproxy, nginx
 from tests.support.served import GUNICORN, HYPERCORN, UVICORN, Served, needs
-from tests.support.waiting import eventually, eventually_async
+from tests.support.waiting import PATIENCE, eventually, eventually_async
 
 pytestmark = pytest.mark.full  # starts other servers
 
@@ -79,10 +79,10 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 async def client_of(mode: str, **options: Any) -> AsyncIterator[Any]:
     """A client of httpx over our transport."""
     if mode == "sync":
-        with httpx.Client(transport=Transport(), **options) as client:
+        with httpx.Client(transport=Transport(), timeout=PATIENCE, **options) as client:
             yield client
     else:
-        async with httpx.AsyncClient(transport=AsyncTransport(), **options) as async_client:
+        async with httpx.AsyncClient(transport=AsyncTransport(), timeout=PATIENCE, **options) as async_client:
             yield async_client
 
 
@@ -137,12 +137,13 @@ async def test_early_refusal_of_a_large_body_is_the_response(mode: str, uvicorn:
             assert (await done(client.get("/"))).status_code == 200
 
 
-def is_established(connection: str) -> bool:
-    """Whether neither side of a connection from this port has closed it."""
+def is_established(connection: str, origin: str) -> bool:
+    """Whether neither side has closed the connection from this port; one to another server may have the same port."""
     table = Path("/proc/net/tcp")
     if not table.exists():
         pytest.skip("needs /proc/net/tcp")
-    return re.search(rf"^ *\d+: \w+:{int(connection):04X} \w+:\w+ 01 ", table.read_text(), re.MULTILINE) is not None
+    ports = [f"{int(port):04X}" for port in (connection, origin.rpartition(":")[2])]
+    return re.search(r" \w+:{} \w+:{} 01 ".format(*ports), table.read_text()) is not None
 
 
 CLOSING = {
@@ -166,10 +167,9 @@ async def test_idle_connection_that_the_server_closes_is_replaced(
                 response = await done(client.request(method, "/"))
                 assert response.status_code == 200
                 connections.append(connection := response.headers["x-connection"])
+                is_closed = lambda port=connection: not is_established(port, origin)  # noqa: E731
                 if mode == "async":
-                    await eventually_async(
-                        lambda port=connection: not is_established(port), "the end of the connection"
-                    )
+                    await eventually_async(is_closed, "the end of the connection")
                 else:
-                    eventually(lambda port=connection: not is_established(port), "the end of the connection")
+                    eventually(is_closed, "the end of the connection")
             assert len(set(connections)) == 3

@@ -22,13 +22,13 @@ pytestmark = pytest.mark.full  # starts each server as a process
 PATH = "/webhooks/interactor"
 # Its first delivery starts threads, an event loop and a connection, in the process that some servers fork.
 APPLICATION = """
-import asyncio, os, time
+import asyncio, json, os, time
 from pathlib import Path
 from interactor_ext.webhooks import SQLiteEventStore, WebhookRouter, WebhookVerifier
 from tests.support.webhook_deliveries import SECRET, delivery
 
-lease = float(os.environ.get("LEASE", 60))
-router = WebhookRouter(WebhookVerifier(SECRET), SQLiteEventStore("events.db"), name="shop", lease=lease)
+limits = json.loads(os.environ.get("LIMITS", "{}"))
+router = WebhookRouter(WebhookVerifier(SECRET), SQLiteEventStore("events.db"), name="shop", **limits)
 
 @router.on("custom.long")
 def long(event):
@@ -153,7 +153,9 @@ def test_server_that_stops_waits_for_a_delivery_or_leaves_it_to_another_attempt(
     def deliver() -> int:
         return httpx.post(served.origin + PATH, content=body, headers=headers, timeout=PATIENCE).status_code
 
-    served = Served([*command, *(limit if is_cut_off else [])], {"LEASE": "2"}, tmp_path)
+    # The lease is also the time of a handler under ASGI, which would be over before the server's.
+    limits = {"LIMITS": '{"lease": 2, "handler_timeout": 600}'}
+    served = Served([*command, *(limit if is_cut_off else [])], limits, tmp_path)
     served.wait_until_it_answers(PATH)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(deliver)
@@ -170,6 +172,6 @@ def test_server_that_stops_waits_for_a_delivery_or_leaves_it_to_another_attempt(
         # gunicorn's own workers say when they end, unless they are killed.
         assert (("Worker exiting" if logged is None else logged) in served.printed()) == (logged is not None)
         (tmp_path / "go").touch()
-        with closing(Served(command, {"LEASE": "2"}, tmp_path)) as served:
+        with closing(Served(command, limits, tmp_path)) as served:
             served.wait_until_it_answers(PATH)
             eventually(lambda: deliver() == 200)
