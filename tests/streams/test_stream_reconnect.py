@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from interactor_client.models import MessageDelta
 from interactor_ext import (
     APIConnectionError,
     APITimeoutError,
@@ -314,10 +313,11 @@ def test_deadline_ends_the_stream_whatever_the_server_does(mode: str) -> None:
     """All kinds of servers at once, as each takes real time."""
     nuisances = ["silence", "comments", "events", "breaks", "503"]
     with ThreadPoolExecutor(len(nuisances)) as threads:
-        list(threads.map(functools.partial(reach_the_deadline, mode), nuisances))
+        attempts = [functools.partial(reach_the_deadline, mode, nuisance) for nuisance in nuisances]
+        list(threads.map(lambda attempt: with_enough_time(attempt, 1.5, 15), attempts))
 
 
-def reach_the_deadline(mode: str, nuisance: str) -> None:
+def reach_the_deadline(mode: str, nuisance: str, seconds: float) -> None:
     over = threading.Event()
 
     def handler(connection: Connection) -> None:
@@ -338,11 +338,11 @@ def reach_the_deadline(mode: str, nuisance: str) -> None:
 
     with RawServer(handler) as server:
         started = time.monotonic()
-        policy = RetryPolicy(base_delay=0.1, max_delay=0.1, jitter=lambda: 1.0)
-        outcome = collect(mode, server.url, deadline=started + 1.5, policy=policy)
+        policy = RetryPolicy(base_delay=seconds / 15, max_delay=seconds / 15, jitter=lambda: 1.0)
+        outcome = collect(mode, server.url, deadline=started + seconds, policy=policy)
         took = time.monotonic() - started
         over.set()
     assert isinstance(outcome.error, APITimeoutError), nuisance
-    assert isinstance(outcome.events[0], MessageDelta), nuisance
-    # Before its deadline where the next pause would outlast it: after breaks, pauses grow to 0.4 s here.
-    assert 1.0 < took < 60, nuisance
+    assert outcome.text, nuisance
+    # Before its deadline where the next pause would outlast it: after breaks, pauses grow.
+    assert seconds * 2 / 3 < took < 60, nuisance

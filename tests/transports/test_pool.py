@@ -155,7 +155,9 @@ async def test_connections_that_were_idle_too_long_are_closed_after_another_call
 
 
 async def test_calls_that_wait_for_a_connection_are_served_in_order(server: FaultServer) -> None:
-    async with httpx.AsyncClient(transport=AsyncTransport(max_connections=1), base_url=server.url) as client:
+    async with httpx.AsyncClient(
+        transport=AsyncTransport(max_connections=1), base_url=server.url, timeout=60
+    ) as client:
         await asyncio.gather(*(client.get(f"/api/v1/assistants/{number}") for number in range(30)))
     assert [int(request.target.rpartition("/")[2]) for request in server.seen] == list(range(30))
 
@@ -256,7 +258,7 @@ def test_one_client_works_in_concurrent_event_loops(server: FaultServer) -> None
     statuses: list[int] = []
 
     async def calls() -> None:
-        client = httpx.AsyncClient(transport=transport, base_url=server.url)
+        client = httpx.AsyncClient(transport=transport, base_url=server.url, timeout=60)
         for _ in range(5):
             statuses.extend(r.status_code for r in await asyncio.gather(*(client.get(PATH) for _ in range(5))))
 
@@ -276,7 +278,7 @@ def test_loop_that_ends_while_another_closes_the_transport_leaves_no_connection_
     transport = AsyncTransport()
 
     async def call() -> None:
-        await httpx.AsyncClient(transport=transport, base_url=server.url).get(PATH)
+        await httpx.AsyncClient(transport=transport, base_url=server.url, timeout=60).get(PATH)
 
     async def call_and_end() -> None:
         await asyncio.gather(call(), call(), call())
@@ -320,7 +322,7 @@ def test_closing_from_another_thread_in_the_last_step_of_a_loop_leaves_no_pendin
                 close_from_another_thread()
 
     async def call() -> None:
-        await httpx.AsyncClient(transport=held[0], base_url=server.url).get(PATH)
+        await httpx.AsyncClient(transport=held[0], base_url=server.url, timeout=60).get(PATH)
         if phase == "main":
             close_from_another_thread()
 
@@ -338,7 +340,7 @@ def test_closed_loop_is_forgotten(server: FaultServer) -> None:
     transport = AsyncTransport()
 
     async def call() -> None:
-        response = await httpx.AsyncClient(transport=transport, base_url=server.url).get(PATH)
+        response = await httpx.AsyncClient(transport=transport, base_url=server.url, timeout=60).get(PATH)
         assert response.status_code == 200
 
     loop = asyncio.new_event_loop()
@@ -357,7 +359,7 @@ def test_closed_loop_is_forgotten(server: FaultServer) -> None:
 
 async def test_dropped_async_transport_closes_its_connections(server: FaultServer) -> None:
     transport = AsyncTransport()
-    await httpx.AsyncClient(transport=transport, base_url=server.url).get(PATH)
+    await httpx.AsyncClient(transport=transport, base_url=server.url, timeout=60).get(PATH)
     assert server.open_connections == 1
     del transport
     collect_garbage()
@@ -378,7 +380,7 @@ async def test_dropped_async_response_releases_its_place_and_its_connection(
 async def test_closing_async_transport_ends_open_streams(server: FaultServer) -> None:
     server.script = [send_and(EVENTS, lambda connection: connection.stall())]
     transport = AsyncTransport()
-    client = httpx.AsyncClient(transport=transport, base_url=server.url)
+    client = httpx.AsyncClient(transport=transport, base_url=server.url, timeout=60)
     response = await client.send(client.build_request("GET", PATH), stream=True)
     await transport.aclose()
     with pytest.raises(httpx.TransportError):
@@ -394,9 +396,9 @@ from interactor_ext._engine.streams.stream import _wake_reader as wake_reader
 from interactor_ext.transports import AsyncTransport, Transport
 
 async def main(transport):
-    await httpx.AsyncClient(transport=transport).get(sys.argv[1])
+    await httpx.AsyncClient(transport=transport, timeout=60).get(sys.argv[1])
 
-client = httpx.Client(transport=Transport())
+client = httpx.Client(transport=Transport(), timeout=60)
 client.get(sys.argv[1])
 asyncio.run(main(AsyncTransport()))
 client.close()

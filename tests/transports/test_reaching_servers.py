@@ -104,7 +104,7 @@ def test_hanging_lookups_delay_no_other_call(lookups: Lookups) -> None:
     lookups.go_on.clear()
 
     async def main(url: str) -> int:
-        async with httpx.AsyncClient(transport=AsyncTransport()) as client:
+        async with httpx.AsyncClient(transport=AsyncTransport(), timeout=60) as client:
             hanging = [asyncio.create_task(client.get(f"http://{NAME}")) for _ in range(40)]
             await eventually_async(lambda: lookups.asked, "a lookup")
             response = await client.get(f"{url}/api/v1/assistants/asst_1")
