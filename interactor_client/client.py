@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from threading import Lock
 from typing import Any, Self, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from .errors import ApiError
+from .wire import header_value
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ class Client:
         self._httpx_args: dict[str, Any] = {
             "base_url": base_url,
             "cookies": dict(cookies or {}),
-            "headers": dict(headers or {}),
+            "headers": _sendable(headers or {}),
             "timeout": timeout,
             "verify": verify_ssl,
             "follow_redirects": follow_redirects,
@@ -69,7 +70,7 @@ class Client:
 
     def with_headers(self, headers: dict[str, str]) -> Self:
         """A copy with these headers added. This client and its httpx clients stay unchanged."""
-        return self._with(headers={**self._httpx_args["headers"], **headers})
+        return self._with(headers={**self._httpx_args["headers"], **_sendable(headers)})
 
     def with_cookies(self, cookies: dict[str, str]) -> Self:
         """A copy with these cookies added. This client and its httpx clients stay unchanged."""
@@ -148,7 +149,12 @@ class AuthenticatedClient(Client):
         **settings: Any,
     ) -> None:
         super().__init__(base_url, **settings)
-        self._httpx_args["headers"][auth_header_name] = f"{prefix} {token}" if prefix else token
+        scheme = f"{prefix} ".encode() if prefix else b""
+        self._httpx_args["headers"][auth_header_name] = scheme + header_value(auth_header_name, token)
+
+
+def _sendable(headers: Mapping[str, str]) -> dict[str, bytes]:
+    return {name: header_value(name, value) for name, value in headers.items()}
 
 
 __all__ = ["AuthenticatedClient", "Client"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -29,6 +29,7 @@ _DEFAULTS = ((2000, 1, 1), (2001, 2, 2))
 # As seconds, the year 5138; milliseconds, micro- and nanoseconds of this century are larger.
 _MAX_SECONDS = 100_000_000_000
 _LEAP_SECOND = re.compile(r"(?<=:\d\d):60(?!\d)")
+_NOT_IN_HEADERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|^\s|\s\Z")
 _KINDS: dict[type, str] = {
     bool: "a boolean",
     int: "an integer",
@@ -68,6 +69,31 @@ def query_text(name: str, value: Any) -> Any:
         return value
     _check_text(name, value)
     return str.__str__(value)
+
+
+def header_value(name: str, value: Any) -> bytes:
+    """`value` for the header `name`, in UTF-8. No error quotes it, because it may be a secret.
+
+    Raises:
+        ValueError: `value` is neither a string nor UTF-8, or a header can't carry it.
+    """
+    text = value.decode(errors="surrogateescape") if isinstance(value, bytes) else value
+    _check_text(f"the header {name}", text)
+    if _NOT_IN_HEADERS.search(text):
+        raise ValueError(
+            f"the header {name} contains a control character or isn't valid UTF-8, or begins or ends with white space"
+        )
+    return str.encode(text)
+
+
+def header_problem(headers: Iterable[tuple[str | bytes, Any]]) -> str | None:
+    """What is wrong with the first header whose value can't be sent."""
+    for name, value in headers:
+        try:
+            header_value(name.decode("latin-1") if isinstance(name, bytes) else name, value)
+        except ValueError as error:
+            return str(error)
+    return None
 
 
 def as_text(name: str, value: Any) -> str:

@@ -280,8 +280,8 @@ class TestIdempotencyKeys:
         assert wire.last.headers["idempotency-key"] == "mine"
         count = len(wire.requests)
         with pytest.raises(ConfigurationError, match="idempotency_key"):
-            call(mode, wire.settings, create(idempotency_key="a\r\nb"))
-        with pytest.raises(ConfigurationError, match="namespace"):
+            call(mode, wire.settings, create(idempotency_key="é"))
+        with pytest.raises(ValueError, match="X-Namespace"):
             call(mode, wire.settings, create(x_namespace="a\nb"))
         assert len(wire.requests) == count
 

@@ -6,6 +6,7 @@ import copy
 import inspect
 import json
 import pickle
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -85,6 +86,29 @@ def test_unset_parameters_are_not_sent(platform: Platform, client: Client) -> No
     list_credentials.sync(client=client, status="active", page=2, per_page=50, provider=UNSET)
     assert platform.lines == ["GET /api/v1/credentials", "GET /api/v1/credentials?status=active&page=2&per_page=50"]
     assert "x-namespace" not in platform.requests[0].headers
+
+
+def test_header_is_sent_as_utf_8(platform: Platform, client: Client) -> None:
+    platform.answer(200, {"data": []})
+    list_assistants.sync(client=client.with_headers({"X-Name": "Zoë"}), x_namespace="日本")
+    headers = dict(platform.requests[-1].headers.raw)
+    assert (headers[b"X-Name"].decode(), headers[b"X-Namespace"].decode()) == ("Zoë", "日本")
+
+
+@pytest.mark.parametrize(
+    "value", ["s3cr3t\n", "s3cr3t\r\nX-Other: b", " s3cr3t", "s3cr3t\ud800", b"s3cr3t\xff", 5], ids=ascii
+)
+def test_header_that_cannot_be_sent_is_named_and_not_quoted(value: Any, platform: Platform, client: Client) -> None:
+    uses: dict[str, Callable[[], object]] = {
+        "X-Namespace": lambda: list_assistants.sync(client=client, x_namespace=value),
+        "Authorization": lambda: AuthenticatedClient("https://core.example", value),
+        "X-Key": lambda: Client("https://core.example", headers={"X-Key": value}),
+    }
+    for name, use in uses.items():
+        with pytest.raises(ValueError, match=f"the header {name} ") as caught:
+            use()
+        assert "s3cr3t" not in str(caught.value)
+    assert not platform.requests
 
 
 def test_free_json_is_sent_as_the_body(platform: Platform, client: Client) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 import interactor_ext._engine.network.resolver as resolver
 from interactor_ext import (
+    APIConnectionError,
     AsyncInteractorClient,
     ConfigurationError,
     InteractorClient,
@@ -23,6 +24,7 @@ from interactor_ext import (
 )
 from interactor_ext._engine.waiting.threads import DaemonThreads
 from interactor_ext.transports import AsyncTransport, Transport
+from tests.support.modes import call, sync_and_async
 from tests.support.scripted_server import ASSISTANT, Connection, FaultServer, js, send_and, settings_of
 from tests.support.waiting import collect_garbage, refuse_threads
 
@@ -70,6 +72,21 @@ def test_unreadable_file_of_an_argument_is_blamed_on_no_variable(
 def test_last_event_id_that_is_no_string_is_refused(make: Any, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=r'last_event_id must be a string.*or "" to start'):
         make(**SETTINGS).rooms.stream("room", last_event_id=value)
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        *((value, APIConnectionError) for value in ("a\r\nX-Other: b", "a\r\nb", "a\nb", "a ", b"a\r\nX-Other: b")),
+        *(("\ud800", ValueError), (5, TypeError)),
+    ],
+    ids=ascii,
+)
+def test_header_that_cannot_be_sent_is_named(server: FaultServer, mode: str, value: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="the header X-Foo "):
+        call(mode, settings_of(server.url), lambda client: client._http.get("/things", headers={"X-Foo": value}))
+    assert server.calls() == []
 
 
 OUT_OF_FILES = """

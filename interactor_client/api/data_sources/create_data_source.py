@@ -13,7 +13,7 @@ from interactor_client.advised import require_client
 from interactor_client.client import Client
 from interactor_client.errors import DecodeError
 from interactor_client.types import UNSET, Operation, Response, Unset
-from interactor_client.wire import decode, to_json
+from interactor_client.wire import decode, header_value, to_json
 
 from ...models.create_data_source_request import CreateDataSourceRequest
 from ...models.data_source_response import DataSourceResponse
@@ -31,9 +31,9 @@ OPERATION = Operation(
 
 
 def _get_kwargs(*, body: CreateDataSourceRequest, x_namespace: str | Unset = UNSET) -> dict[str, Any]:
-    _headers: dict[str, str] = {}
+    _headers: dict[str, str | bytes] = {}
     if x_namespace is not UNSET and x_namespace is not None:
-        _headers["X-Namespace"] = x_namespace
+        _headers["X-Namespace"] = header_value("X-Namespace", x_namespace)
     return {
         "method": "POST",
         "url": "/data-sources",

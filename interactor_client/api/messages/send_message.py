@@ -16,7 +16,7 @@ from interactor_client.advised import require_client
 from interactor_client.client import Client
 from interactor_client.errors import DecodeError
 from interactor_client.types import UNSET, Operation, Response, Unset
-from interactor_client.wire import decode, path_segment, to_json
+from interactor_client.wire import decode, header_value, path_segment, to_json
 
 from ...models.error_response import ErrorResponse
 from ...models.message_response import MessageResponse
@@ -36,11 +36,11 @@ OPERATION = Operation(
 def _get_kwargs(
     room_id: str, *, body: SendMessageRequest, idempotency_key: str | Unset = UNSET, x_namespace: str | Unset = UNSET
 ) -> dict[str, Any]:
-    _headers: dict[str, str] = {}
+    _headers: dict[str, str | bytes] = {}
     if idempotency_key is not UNSET and idempotency_key is not None:
-        _headers["Idempotency-Key"] = idempotency_key
+        _headers["Idempotency-Key"] = header_value("Idempotency-Key", idempotency_key)
     if x_namespace is not UNSET and x_namespace is not None:
-        _headers["X-Namespace"] = x_namespace
+        _headers["X-Namespace"] = header_value("X-Namespace", x_namespace)
     return {
         "method": "POST",
         "url": f"/rooms/{path_segment('room_id', room_id)}/messages",

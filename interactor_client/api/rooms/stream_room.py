@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from interactor_client.types import UNSET, Operation, Unset
-from interactor_client.wire import path_segment, query_text
+from interactor_client.wire import header_value, path_segment, query_text
 
 OPERATION = Operation(
     id="stream_room",
@@ -34,11 +34,11 @@ def _get_kwargs(
     x_namespace: str | Unset = UNSET,
 ) -> dict[str, Any]:
     _params: dict[str, Any] = {"token": query_text("token", token), "namespace": query_text("namespace", namespace)}
-    _headers: dict[str, str] = {"Accept": "text/event-stream"}
+    _headers: dict[str, str | bytes] = {"Accept": "text/event-stream"}
     if last_event_id is not UNSET and last_event_id is not None:
-        _headers["Last-Event-ID"] = last_event_id
+        _headers["Last-Event-ID"] = header_value("Last-Event-ID", last_event_id)
     if x_namespace is not UNSET and x_namespace is not None:
-        _headers["X-Namespace"] = x_namespace
+        _headers["X-Namespace"] = header_value("X-Namespace", x_namespace)
     return {
         "method": "GET",
         "url": f"/rooms/{path_segment('room_id', room_id)}/stream",

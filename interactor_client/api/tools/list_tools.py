@@ -10,7 +10,7 @@ from interactor_client.advised import require_client
 from interactor_client.client import Client
 from interactor_client.errors import DecodeError
 from interactor_client.types import UNSET, Operation, Response, Unset
-from interactor_client.wire import decode, query_text
+from interactor_client.wire import decode, header_value, query_text
 
 from ...models.error_response import ErrorResponse
 from ...models.tool_list_response import ToolListResponse
@@ -28,9 +28,9 @@ def _get_kwargs(
     x_namespace: str | Unset = UNSET,
 ) -> dict[str, Any]:
     _params: dict[str, Any] = {"page": page, "per_page": per_page, "namespace": query_text("namespace", namespace)}
-    _headers: dict[str, str] = {}
+    _headers: dict[str, str | bytes] = {}
     if x_namespace is not UNSET and x_namespace is not None:
-        _headers["X-Namespace"] = x_namespace
+        _headers["X-Namespace"] = header_value("X-Namespace", x_namespace)
     return {
         "method": "GET",
         "url": "/tools",

@@ -13,7 +13,7 @@ from interactor_client.advised import require_client
 from interactor_client.client import Client
 from interactor_client.errors import DecodeError
 from interactor_client.types import UNSET, Operation, Response, Unset
-from interactor_client.wire import decode, path_segment, to_json
+from interactor_client.wire import decode, header_value, path_segment, to_json
 
 from ...models.error_response import ErrorResponse
 from ...models.send_workflow_thread_message_request import SendWorkflowThreadMessageRequest
@@ -33,9 +33,9 @@ OPERATION = Operation(
 def _get_kwargs(
     instance_id: str, *, body: SendWorkflowThreadMessageRequest, x_namespace: str | Unset = UNSET
 ) -> dict[str, Any]:
-    _headers: dict[str, str] = {}
+    _headers: dict[str, str | bytes] = {}
     if x_namespace is not UNSET and x_namespace is not None:
-        _headers["X-Namespace"] = x_namespace
+        _headers["X-Namespace"] = header_value("X-Namespace", x_namespace)
     return {
         "method": "POST",
         "url": f"/workflow-instances/{path_segment('instance_id', instance_id)}/thread/messages",

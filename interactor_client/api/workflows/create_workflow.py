@@ -14,7 +14,7 @@ from interactor_client.advised import require_client
 from interactor_client.client import Client
 from interactor_client.errors import DecodeError
 from interactor_client.types import UNSET, Operation, Response, Unset
-from interactor_client.wire import decode, to_json
+from interactor_client.wire import decode, header_value, to_json
 
 from ...models.create_workflow_request import CreateWorkflowRequest
 from ...models.error_response import ErrorResponse
@@ -32,9 +32,9 @@ OPERATION = Operation(
 
 
 def _get_kwargs(*, body: CreateWorkflowRequest, x_namespace: str | Unset = UNSET) -> dict[str, Any]:
-    _headers: dict[str, str] = {}
+    _headers: dict[str, str | bytes] = {}
     if x_namespace is not UNSET and x_namespace is not None:
-        _headers["X-Namespace"] = x_namespace
+        _headers["X-Namespace"] = header_value("X-Namespace", x_namespace)
     return {
         "method": "POST",
         "url": "/workflows",

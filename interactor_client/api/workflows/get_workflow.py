@@ -10,7 +10,7 @@ from interactor_client.advised import require_client
 from interactor_client.client import Client
 from interactor_client.errors import DecodeError
 from interactor_client.types import UNSET, Operation, Response, Unset
-from interactor_client.wire import decode, path_segment
+from interactor_client.wire import decode, header_value, path_segment
 
 from ...models.error_response import ErrorResponse
 from ...models.workflow_response import WorkflowResponse
@@ -27,9 +27,9 @@ OPERATION = Operation(
 
 
 def _get_kwargs(workflow_id: str, *, x_namespace: str | Unset = UNSET) -> dict[str, Any]:
-    _headers: dict[str, str] = {}
+    _headers: dict[str, str | bytes] = {}
     if x_namespace is not UNSET and x_namespace is not None:
-        _headers["X-Namespace"] = x_namespace
+        _headers["X-Namespace"] = header_value("X-Namespace", x_namespace)
     return {
         "method": "GET",
         "url": f"/workflows/{path_segment('workflow_id', workflow_id)}",

@@ -96,9 +96,9 @@ def _ordinary_request(method: bytes, target: bytes, headers: list[tuple[bytes, b
                 return None
         lines.append(b"%b: %b" % (name, value))
     head = b"\r\n".join(lines) + _END
-    if hosts != 1 or length != b"%d" % len(content) or _REQUEST.fullmatch(head) is None:
-        return None
-    return head + content
+    # A line break within a value would make two fields of one.
+    is_plain = hosts == 1 and length == b"%d" % len(content) and head.count(b"\n") == len(lines) + 1
+    return head + content if is_plain and _REQUEST.fullmatch(head) else None
 
 
 def _ordinary_response(head: bytes) -> tuple[Head, int] | None:

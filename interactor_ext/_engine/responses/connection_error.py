@@ -18,6 +18,7 @@ from types import CodeType
 
 import httpx
 
+from interactor_client.wire import header_problem
 from interactor_ext._engine.call import Call, describe_request, secrets_of
 from interactor_ext._engine.errors import APIConnectionError, APITimeoutError, InteractorError
 from interactor_ext._engine.redaction import clean_text, holds_secret
@@ -88,7 +89,7 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
         waited = timeouts.get("pool" if Call.of(request).is_stream else "read")
         return APITimeoutError(f"{what}: no response within {waited} s. The request may have arrived.")
     if isinstance(error, httpx.LocalProtocolError):
-        return APIConnectionError(f"{what}: the request violates HTTP")
+        return APIConnectionError(f"{what}: {header_problem(request.headers.raw) or 'the request violates HTTP'}")
     text = clean_text(str(error), secrets_of(request)) or "no reason was given"
     if isinstance(error, httpx.DecodingError):
         problem = "was refused" if isinstance(error, BodyRefused) else "can't be unpacked"

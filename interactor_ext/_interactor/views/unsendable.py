@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from interactor_client.wire import header_problem
 from interactor_ext._engine.call import describe_request
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._interactor.config.checks import namespace_problem, require
@@ -23,7 +24,8 @@ def explained(error: Exception, method: str, arguments: Mapping[str, Any], url: 
     operation = (arguments.get("extensions") or {}).get("operation")
     request = f"{method} {url if operation is None else operation.path}"
     try:
-        problem = json_problem(arguments.get("json"), "")
+        problem = header_problem(dict(arguments.get("headers") or ()).items())
+        problem = problem or json_problem(arguments.get("json"), "")
     except RecursionError:
         problem = "the body is nested too deeply, or contains itself"
     if problem is None and isinstance(error, UnicodeEncodeError):
