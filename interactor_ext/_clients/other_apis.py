@@ -39,7 +39,7 @@ class _Config(InteractorConfig):
         checks.require(checks.seconds_problem("timeout", timeout))
         checks.require(None if deadline is None else checks.seconds_problem("deadline", deadline))
         url, client_id, secret, given = grant
-        scopes = tuple(given.split() if isinstance(given, str) else given)
+        scopes = checks.scopes_of(given)
         checks.require(checks.scopes_problem(scopes))
         vars(self).update(account_server_url=url, client_id=client_id, client_secret=secret, scopes=scopes)
         vars(self).update(core_api_url=base_url.rstrip("/"), timeout=timeout, deadline=deadline)
@@ -116,7 +116,8 @@ def connect(
     values: dict[str, dict[str, Any]] = {"auth": {}, "grant": {}, "header": {}, "query": {}}
     for place, name, value in credentials:
         values[place] |= {} if value is None else {name: value}
-    policy = retry_policy or RetryPolicy()
+    policy = RetryPolicy() if retry_policy is None else retry_policy
+    shared_state.require_kind("retry_policy", policy, RetryPolicy)
     config = _Config(base_url, values["grant"].get("authorization", ("", "", "", ())), timeout, deadline)
     options = shared_state.ClientOptions(transport, None, policy, None, None, None, _View, _own_token)
     shared: Any = (shared_state.AsyncSharedState if is_async else shared_state.SharedState)(config, options)

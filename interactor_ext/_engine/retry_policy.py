@@ -6,20 +6,20 @@ that can be sent again. `network/attempts.py` decides which can't.
 
 from __future__ import annotations
 
-import inspect
 import math
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from interactor_client.advised import Advised, advise_calls
 from interactor_ext._engine.errors import InteractorError
 from interactor_ext._engine.logs import logger
+from interactor_ext._engine.waiting.around import is_regular
 
 # Separate from `random.random`: a program that seeds it would have all its processes retry at the same instants.
 _random = random.SystemRandom()
@@ -118,16 +118,20 @@ class RetryPolicy(Advised):
     retry_on: Callable[[InteractorError], bool | None] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "statuses", frozenset(self.statuses))
+        given: Any = self.statuses
+        statuses = frozenset(given) if isinstance(given, Iterable) and not isinstance(given, str) else {None}
+        if not all(each in range(100, 1000) for each in statuses):
+            raise ValueError(f"statuses must be a set of HTTP statuses, such as {{429, 503}}, not {given!r}")
+        object.__setattr__(self, "statuses", statuses)
         if isinstance(self.max_retries, bool) or not isinstance(self.max_retries, int) or self.max_retries < 0:
             raise ValueError(f"max_retries must be a whole number that isn't negative, not {self.max_retries!r}")
         for name in ("base_delay", "max_delay"):
             seconds = getattr(self, name)
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
                 raise ValueError(f"{name} must be a finite number that isn't negative, not {seconds!r}")
-        if not callable(self.jitter):
+        if not is_regular(self.jitter):
             raise ValueError(f"jitter must be a function that returns a number from 0 to 1, not {self.jitter!r}")
-        if self.retry_on is not None and (not callable(self.retry_on) or inspect.iscoroutinefunction(self.retry_on)):
+        if self.retry_on is not None and (not is_regular(self.retry_on) or isinstance(self.retry_on, type)):
             raise ValueError(
                 "retry_on must be a regular function, with the async client too. Pass statuses as statuses={503}."
             )

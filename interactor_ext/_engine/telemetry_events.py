@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from typing import Literal, NamedTuple, Protocol, TypeVar, get_args
 
 from interactor_ext._engine.call import Call
-from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.lazy import adopt, httpx
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.network import pool
+from interactor_ext._engine.waiting.around import require_methods
 
 T = TypeVar("T")
 
@@ -201,9 +201,7 @@ class Reporter:
     """A `Telemetry` that never raises."""
 
     def __init__(self, telemetry: Telemetry) -> None:
-        if not callable(getattr(telemetry, "record", None)) or not callable(getattr(telemetry, "sending", None)):
-            kind = type(telemetry).__name__
-            raise ConfigurationError(f"telemetry must have the methods `sending` and `record`, which {kind} lacks")
+        require_methods("telemetry", telemetry, "sending", "record")
         self._telemetry = telemetry
 
     def sending(self, request: Sending) -> object:

@@ -6,10 +6,13 @@ import math
 from typing import Any
 
 from interactor_ext._engine.errors import ConfigurationError
-from interactor_ext._engine.waiting.around import signature_of
+from interactor_ext._engine.waiting.around import kind_of, signature_of
 
+_STORES = "SQLiteEventStore(path), PostgresEventStore(dsn) or RedisEventStore(redis.Redis.from_url(url))"
+_HAND_OVER = "; with a task queue, pass a function that accepts deliveries as hand_over"
 _KINDS = {
-    "store": "SQLiteEventStore(path), PostgresEventStore(dsn) or RedisEventStore(redis.Redis.from_url(url))",
+    "store": _STORES,
+    "ledger": _STORES,
     "queue": "SQLiteEventQueue(path) or PostgresEventQueue(dsn)",
 }
 
@@ -45,8 +48,8 @@ def require_methods(value: Any, what: str, *methods: str) -> None:
     """Raises ConfigurationError for a store or queue that would otherwise fail at the first delivery."""
     if value is None or (not isinstance(value, type) and all(callable(getattr(value, each, None)) for each in methods)):
         return
-    given = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+    who, more = ("A webhook router", _HAND_OVER) if what != "ledger" else ("A ToolSet", "")
     raise ConfigurationError(
-        f"A webhook router needs a {what}, not {given}: write {what}={_KINDS[what]}. Your own class "
-        f"needs {', '.join(methods)}; with a task queue, pass a function that accepts deliveries as hand_over."
+        f"{who} needs a {what}, not {kind_of(value)}: write {what}={_KINDS[what]}. Your own class "
+        f"needs {', '.join(methods)}{more}."
     )

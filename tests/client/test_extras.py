@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -168,13 +169,32 @@ def test_on_response_that_raises_is_logged_and_breaks_no_call(
     assert "ZeroDivisionError: mine" in caplog.text
 
 
-@both
-def test_on_response_that_is_no_plain_function_is_refused(cls: Any, wire: Wire) -> None:
-    async def later(info: ResponseInfo) -> None: ...
+async def later(*_: object) -> None: ...
 
-    for callback in (later, "print", 5):
-        with pytest.raises(ConfigurationError, match="on_response must be a regular function"):
-            cls(**wire.settings).with_options(on_response=callback)
+
+class Later:
+    async def __call__(self, *_: object) -> None: ...
+
+
+CALLBACKS: dict[str, Callable[[Any, Any], object]] = {
+    "on_response": lambda client, callback: client.with_options(on_response=callback),
+    "on_invalid": lambda client, callback: client.assistants.iterate(on_invalid=callback),
+    "on_invalid of a stream": lambda client, callback: client.rooms.stream("room_1", on_invalid=callback),
+    "on_reconnect": lambda client, callback: client.rooms.stream("room_1", on_reconnect=callback),
+}
+
+
+@both
+@pytest.mark.parametrize("name", CALLBACKS)
+def test_callback_that_would_not_run_is_refused_at_once(cls: Any, name: str, wire: Wire) -> None:
+    client, awaited = cls(**wire.settings), cls is AsyncInteractorClient and name != "on_response"
+    for callback in ("print", 5, *(() if awaited else (later, partial(later), Later()))):
+        words = (
+            f"{name.split()[0]} must be a {'function, not' if awaited else 'regular function .`def`, not `async def`'}"
+        )
+        with pytest.raises(ConfigurationError, match=words):
+            CALLBACKS[name](client, callback)
+    CALLBACKS[name](client, later if awaited else print)
 
 
 # --- request

@@ -14,6 +14,7 @@ import threading
 import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -231,6 +232,7 @@ def test_retry_pause_that_reaches_the_deadline_is_not_begun() -> None:
     [
         *((field, value) for field in ("max_retries", "base_delay", "max_delay") for value in (-1, math.nan, math.inf)),
         *(("max_retries", value) for value in (1.5, "3", True)),
+        *(("statuses", value) for value in ("503", b"503", "", ["503"], 503, None, [True])),
     ],
 )
 def test_invalid_retry_policy_raises_value_error(field: str, value: Any) -> None:
@@ -462,10 +464,12 @@ async def asks_later(error: InteractorError) -> bool:
     return True
 
 
-@pytest.mark.parametrize("retry_on", [asks_later, (KeyError,), "yes", 5])
+@pytest.mark.parametrize("retry_on", [asks_later, partial(asks_later), KeyError, (KeyError,), "yes", 5])
 def test_retry_on_of_a_policy_that_is_no_plain_function_raises_value_error(retry_on: Any) -> None:
     with pytest.raises(ValueError, match="retry_on must be a regular function"):
         RetryPolicy(retry_on=retry_on)
+    with pytest.raises(ValueError, match="jitter must be a function that returns a number"):
+        RetryPolicy(jitter=asks_later)  # type: ignore[arg-type]
 
 
 @sync_and_async

@@ -32,6 +32,8 @@ from interactor_ext import (
     RetryPolicy,
     __version__,
 )
+from interactor_ext.limits import RateLimiter
+from interactor_ext.tokens import MemoryTokenStore
 from tests.support.modes import call, client_of, done, opened, sync_and_async
 from tests.support.scripted_server import ASSISTANT
 from tests.support.wire import BODY, CORE, SECRET, Wire
@@ -40,6 +42,12 @@ from tests.support.wire import BODY, CORE, SECRET, Wire
 @pytest.fixture
 def wire() -> Wire:
     return Wire()
+
+
+class AsyncTelemetry:
+    async def sending(self, request: object) -> None: ...
+
+    async def record(self, event: object) -> None: ...
 
 
 def namespace_of(request: httpx.Request) -> bytes | None:
@@ -389,8 +397,13 @@ class TestApi:
         ("name", "value", "expected"),
         [
             ("rate_limiter", 5, "rate_limiter must be a RateLimiter, not int"),
+            ("rate_limiter", RateLimiter, "rate_limiter must be a RateLimiter, not the class RateLimiter"),
+            ("transport", "", "transport must be an? .*BaseTransport, not str"),
+            ("telemetry", "x", "telemetry must be an object with the regular .* `sending`, `record`, not str"),
+            ("telemetry", AsyncTelemetry(), "telemetry must be .* regular .not `async def`. methods .*, not AsyncTel"),
+            ("token_store", MemoryTokenStore, "token_store must be an object .*, not the class MemoryTokenStore"),
             ("circuit_breaker", 0, "circuit_breaker"),
-            ("token_store", "x", "token_store must have the methods `load`, `save` and `lock`, which str lacks"),
+            ("token_store", "x", "token_store must be .* methods `load`, `save`, `lock`, not str"),
             ("retry_policy", "x", "retry_policy must be a RetryPolicy, not str"),
             ("config", {}, "config must be an InteractorConfig, not dict"),
             ("config", "x", "config must be an InteractorConfig, not str"),

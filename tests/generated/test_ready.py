@@ -270,7 +270,7 @@ async def test_key_in_the_query_is_sent_but_logged_nowhere(
 
 
 @pytest.mark.parametrize(
-    ("credentials", "problem"),
+    ("settings", "problem"),
     [
         ({"token": "t0ken", "username": "ada", "password": "s3cret"}, "Two of the credentials are for the same header"),
         ({"password": "s3cret"}, "username is missing: pass the keyword username"),
@@ -279,11 +279,15 @@ async def test_key_in_the_query_is_sent_but_logged_nowhere(
         ({"map_key": 7}, "map_key must be a string, not int"),
         ({"client_id": "ada"}, "client_secret is missing"),
         ({"client_id": "ada", "client_secret": "s3cret", "scopes": ["read draw"]}, "scopes contains 'read draw'"),
+        ({"client_id": "ada", "client_secret": "s3cret", "scopes": 5}, "scopes must be strings"),
+        *(({"retry_policy": value}, "retry_policy must be a RetryPolicy, not int") for value in (0, 3)),
+        ({"transport": 0}, "transport must be an? .*BaseTransport, not int"),
     ],
 )
-def test_credentials_that_cannot_be_sent_are_refused(ready: Any, credentials: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ConfigurationError, match=problem):
-        ready.Atlas(**credentials)
+def test_settings_that_cannot_be_used_are_refused(ready: Any, settings: dict[str, Any], problem: str) -> None:
+    for client in (ready.Atlas, ready.AsyncAtlas):
+        with pytest.raises(ConfigurationError, match=problem):
+            client(**settings)
 
 
 def test_repr_shows_the_server_and_no_secret(ready: Any) -> None:

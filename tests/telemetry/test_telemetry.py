@@ -463,8 +463,6 @@ async def test_failing_telemetry_breaks_no_call(sandbox: Sandbox, mode: str, cap
         await client.tools.list()
     assert "RuntimeError: sending" in caplog.text
     assert "RuntimeError: record" in caplog.text
-    with pytest.raises(ConfigurationError, match="`sending` and `record`"):
-        InteractorClient(client_id="a", client_secret="b", telemetry=object())  # type: ignore[arg-type]
 
 
 async def test_cancelled_call_is_not_counted_as_an_error(sandbox: Sandbox) -> None:

@@ -28,6 +28,7 @@ from interactor_ext._engine.sse import DEFAULT_MAX_EVENT_SIZE
 from interactor_ext._engine.streams.events import EventReader, Received
 from interactor_ext._engine.streams.state import Action, End, Receive, StreamState
 from interactor_ext._engine.waiting import Closing
+from interactor_ext._engine.waiting.around import require_callback
 
 if TYPE_CHECKING:
     from interactor_ext._engine.telemetry_events import DisconnectReason, Reporter, StreamKind
@@ -63,6 +64,8 @@ class StreamClient(Protocol):
 class BaseStream(Generic[E]):
     """A stream's state and its reports to it. The subclasses hold the open response."""
 
+    _awaits_callbacks = False
+
     def __init__(
         self,
         client: StreamClient,
@@ -84,6 +87,8 @@ class BaseStream(Generic[E]):
                 f'last_event_id must be a string, not {kind}: the id of the last event you handled, or "" to '
                 "start with new events"
             )
+        for name, callback in (("on_reconnect", on_reconnect), ("on_invalid", on_invalid)):
+            require_callback(name, callback, is_awaited=self._awaits_callbacks)
         self._client = client
         self._client_closing = client.closing
         self._kwargs = kwargs

@@ -225,6 +225,8 @@ class AsyncStream(BaseStream[E]):
     functions.
     """
 
+    _awaits_callbacks = True
+
     def _set_up(self) -> None:
         self._connecting: asyncio.Task[None] | None = None
         self._connection: read_ahead.ReadAhead | None = None

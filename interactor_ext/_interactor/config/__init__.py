@@ -105,8 +105,7 @@ class InteractorConfig:
                 given["environment"] = environment
         unread = checks.unread_variables(_VARIABLES, _settled(given))
         given["client_secret"] = unwrapped(given.get("client_secret", ""))
-        if isinstance(scopes := given.get("scopes"), Sequence):
-            given["scopes"] = tuple(scopes.split() if isinstance(scopes, str) else scopes)
+        given["scopes"] = checks.scopes_of(given.get("scopes", ()))
         for name, url in zip(URLS, environments.urls_of(given.get("environment", self.environment)), strict=True):
             given[name] = environments.without_slash(given.get(name) or url)
         # The other defaults are attributes of the class.

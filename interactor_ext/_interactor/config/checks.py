@@ -10,8 +10,9 @@ import os
 import string
 import unicodedata
 import warnings
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 from urllib.parse import unquote
 
 import httpx
@@ -252,6 +253,11 @@ def number_problem(name: str, value: object, least: int) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return f"{name} must be a whole number, not {type(value).__name__}"
     return f"{name} must be at least {least}, not {value}" if value < least else None
+
+
+def scopes_of(value: Any) -> Any:
+    """The scopes in a string or a sequence as a tuple. Anything else is returned for `scopes_problem` to refuse."""
+    return tuple(value.split() if isinstance(value, str) else value) if isinstance(value, Sequence) else value
 
 
 def scopes_problem(value: object) -> str | None:

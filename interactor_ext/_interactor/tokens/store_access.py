@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 
 from interactor_ext._engine.effects import Effects, Invoke, seconds_until
-from interactor_ext._engine.errors import ConfigurationError, InteractorError
+from interactor_ext._engine.errors import InteractorError
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext._engine.waiting import Latch
+from interactor_ext._engine.waiting.around import require_methods
 from interactor_ext._engine.waiting.threads import DaemonThreads
 from interactor_ext._interactor.config import InteractorConfig
 from interactor_ext._interactor.tokens import Token, TokenStore, load_token
@@ -57,9 +58,7 @@ class StoreAccess:
     """
 
     def __init__(self, store: TokenStore, config: InteractorConfig, resource: str | None = None) -> None:
-        if not all(callable(getattr(store, method, None)) for method in ("load", "save", "lock")):
-            kind = type(store).__name__
-            raise ConfigurationError(f"token_store must have the methods `load`, `save` and `lock`, which {kind} lacks")
+        require_methods("token_store", store, "load", "save", "lock")
         self._store = store
         self._name = type(store).__name__
         self._key = _key(config, resource)

@@ -26,6 +26,7 @@ from interactor_ext._engine.responses.connection_error import connection_error, 
 from interactor_ext._engine.responses.read import ACCEPT_ENCODING, read_response
 from interactor_ext._engine.streams import events, stream
 from interactor_ext._engine.waiting import Closing, require_asyncio
+from interactor_ext._engine.waiting.around import require_callback
 from interactor_ext._interactor import __version__, models
 from interactor_ext._interactor.config import InteractorConfig
 from interactor_ext._interactor.views import ensuring, partial_pages, unsendable
@@ -272,6 +273,7 @@ class ViewSender(_Sender[ViewClient]):
         self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
     ) -> Iterator[T]:
         request = self._checked_list_request(get_kwargs(1), prefetch)
+        require_callback("on_invalid", on_invalid)
         read = pages.read_page if on_invalid is None else partial_pages.read_partial_page
 
         def fetch(number: int) -> Page[T]:
@@ -301,6 +303,7 @@ class AsyncViewSender(_Sender[AsyncViewClient]):
         self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
     ) -> AsyncIterator[T]:
         request = self._checked_list_request(get_kwargs(1), prefetch)
+        require_callback("on_invalid", on_invalid, is_awaited=True)
         read = pages.read_page if on_invalid is None else partial_pages.read_partial_page
 
         async def fetch(number: int) -> Page[T]:

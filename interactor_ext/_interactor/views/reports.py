@@ -3,7 +3,6 @@
 # Without `from __future__ import annotations`: pydantic and `typing.get_type_hints` would look for the fields' types in
 # `interactor_ext`, the classes' `__module__`.
 
-import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ import httpx
 
 from interactor_client.advised import Advised, no_item
 from interactor_ext._engine.call import Call, secrets_of
-from interactor_ext._engine.errors import APIStatusError, AuthenticationError, ConfigurationError, InteractorError
+from interactor_ext._engine.errors import APIStatusError, AuthenticationError, InteractorError
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.responses import status_error
 
@@ -72,11 +71,6 @@ class ResponseInfo(NamedTuple):
 
 
 OnResponse = Callable[[ResponseInfo], object]
-
-
-def check_callback(callback: object) -> None:
-    if not callable(callback) or inspect.iscoroutinefunction(callback):
-        raise ConfigurationError("on_response must be a regular function, not a coroutine function, in both clients")
 
 
 def tell(callbacks: Iterable[OnResponse], request: httpx.Request, response: httpx.Response, elapsed: float) -> None:

@@ -21,6 +21,7 @@ from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.network import async_transport
 from interactor_ext._engine.network.sync_transport import Transport
 from interactor_ext._engine.retry_policy import RetryPolicy
+from interactor_ext._engine.waiting.around import kind_of
 from interactor_ext._interactor.config import InteractorConfig
 from interactor_ext._interactor.tokens import Token, TokenStore, narrowing, secret_function, store_access
 from interactor_ext._interactor.tokens.auth import (
@@ -70,7 +71,7 @@ def require_kind(name: str, value: object, kind: type[T]) -> T:
         article = "an" if kind.__name__[0] in "AEIO" else "a"
         is_httpx2 = any(base.__module__ == "httpx2" for base in type(value).__mro__)
         advice = " from httpx2, whose classes differ from httpx's: use the same class from httpx" if is_httpx2 else ""
-        raise ConfigurationError(f"{name} must be {article} {kind.__name__}, not {type(value).__name__}{advice}")
+        raise ConfigurationError(f"{name} must be {article} {kind.__name__}, not {kind_of(value)}{advice}")
     return value
 
 
@@ -145,9 +146,10 @@ class SharedState(_BaseSharedState[TokenCache]):
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         super().__init__(config, options)
-        network = require_kind("transport", options.transport or Transport(), httpx.BaseTransport)
+        given = options.transport
+        network = require_kind("transport", Transport() if given is None else given, httpx.BaseTransport)
         self.transport: RetryingTransport = RetryingTransport(network, self._rules)
-        if isinstance(network, Transport) and network is not options.transport:
+        if isinstance(network, Transport) and network is not given:
             # Helps those who forget to close. It also runs when the interpreter exits, while daemon threads make calls.
             weakref.finalize(self.transport, network.retire)
         account = ViewClient(options.view_kind.of(config), self._context, self.transport, auth=None)
@@ -179,9 +181,9 @@ class AsyncSharedState(_BaseSharedState[AsyncTokenCache]):
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         super().__init__(config, options)
         # The connections of our own transport end with their event loops.
-        network = require_kind(
-            "transport", options.transport or async_transport.AsyncTransport(), httpx.AsyncBaseTransport
-        )
+        given = options.transport
+        network = async_transport.AsyncTransport() if given is None else given
+        network = require_kind("transport", network, httpx.AsyncBaseTransport)
         self.transport: AsyncRetryingTransport = AsyncRetryingTransport(network, self._rules)
         account = AsyncViewClient(options.view_kind.of(config), self._context, self.transport, auth=None)
         secret, reporter = self.secret, self._reporter

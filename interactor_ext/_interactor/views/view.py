@@ -16,6 +16,7 @@ import httpx
 from interactor_client.types import UNSET
 from interactor_ext._engine.call import READS, Api, Call
 from interactor_ext._engine.errors import APIStatusError, ConfigurationError
+from interactor_ext._engine.waiting.around import require_callback
 from interactor_ext._interactor.config import InteractorConfig
 from interactor_ext._interactor.config.checks import (
     idempotency_key_problem,
@@ -26,7 +27,7 @@ from interactor_ext._interactor.config.checks import (
     warn_of_milliseconds,
 )
 from interactor_ext._interactor.views import advice, extras, unsendable
-from interactor_ext._interactor.views.reports import OnResponse, check_callback
+from interactor_ext._interactor.views.reports import OnResponse
 
 if TYPE_CHECKING:
     from interactor_client.models import WebhookEvent
@@ -151,7 +152,7 @@ class View(NamedTuple):
             more = (self.extras or extras.NO_EXTRAS).with_more(headers, query, self.namespace)
             view = view._replace(extras=more)
         if on_response is not None:
-            check_callback(on_response)
+            require_callback("on_response", on_response)
             view = view._replace(on_response=(*self.on_response, on_response))
         return view
 
