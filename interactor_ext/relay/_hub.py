@@ -32,11 +32,13 @@ _FAILED = f"data: {dump({'type': 'error', 'error': 'The stream was interrupted.'
 
 class Source(NamedTuple):
     """`open` creates a stream of the platform, starting after a Last-Event-ID; the hub enters it. `publish` converts an
-    event, or the error of one that doesn't fit its model, to the form browsers get; None hides it.
+    event, or the error of one that doesn't fit its model, to the form browsers get; None hides it. `is_closed` is whether
+    the application has closed its client.
     """
 
     open: Callable[[str], Any]
     publish: Callable[[Any], Awaitable[dict[str, Any] | None]]
+    is_closed: Callable[[], bool]
 
 
 class Hub:
@@ -55,7 +57,7 @@ class Hub:
         self._ids = ids
         self._options = options
         self._forget = forget
-        self._publish = source.publish
+        self._publish, self._is_closed = source.publish, source.is_closed
         self._stream = source.open(start.id if start is not None else "")
         # The ids after which the hub has received all events.
         self._starts = {start.id if start is not None else ""}
@@ -148,7 +150,7 @@ class Hub:
                     reader.put(entry)
             return self._ids.line(END) + _DONE
         except Exception as error:
-            if self.readers:  # otherwise the application has closed its client before it knew that all have left
+            if not self._is_closed():
                 log_failure("A stream", error)
             self._settle(error if isinstance(error, InteractorError) else StreamError())
             event_id = stream.last_event_id

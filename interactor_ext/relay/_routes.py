@@ -316,7 +316,7 @@ class Routes:
 
         async def join() -> tuple[Reader | None, Work]:
             stream = getattr(user.view, kind).stream
-            source = Source(lambda last: stream(record, last_event_id=last), publish)
+            source = Source(lambda last: stream(record, last_event_id=last), publish, lambda: user.view.is_closed)
             reader = await self._hubs.get().join(name, source, ids, resume)
             if reader is not None and kind == "rooms":
                 self._take_over(user, record, waits=True)

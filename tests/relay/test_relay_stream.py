@@ -417,14 +417,16 @@ class Upstream:
         self.ended.set_result(asyncio.get_running_loop().time())
 
 
-def joining(streams: dict[str, Upstream]) -> Callable[[Position | None], Awaitable[Reader | None]]:
+def joining(
+    streams: dict[str, Upstream], *, is_closed: bool = False
+) -> Callable[[Position | None], Awaitable[Reader | None]]:
     """Joins a hub, whose streams are these, by the Last-Event-ID that they are opened with."""
 
     async def publish(text: str) -> dict[str, Any]:
         return {"type": "message.delta", "content": text}
 
     hubs = Hubs(HubOptions(grace=10, heartbeat=60, max_queued_bytes=1000, max_readers=20, drain=0))
-    source, ids = Source(streams.__getitem__, publish), EventIds("s3cret")
+    source, ids = Source(streams.__getitem__, publish, lambda: is_closed), EventIds("s3cret")
     return lambda resume: hubs.join(("user_1", "room_1"), source, ids, resume)
 
 
@@ -442,13 +444,14 @@ def test_grace_period_begins_anew_when_the_last_of_several_readers_has_left() ->
     assert run_in_virtual_time(main()) == pytest.approx(22)
 
 
-@pytest.mark.parametrize(("is_read", "logged"), [(True, ["ERROR"]), (False, [])])
-def test_client_that_closes_when_all_readers_have_left_is_no_error(
-    caplog: pytest.LogCaptureFixture, is_read: bool, logged: list[str]
+@pytest.mark.parametrize("is_read", [True, False])
+@pytest.mark.parametrize(("is_closed", "logged"), [(False, ["ERROR"]), (True, [])])
+def test_end_of_a_stream_whose_client_was_closed_is_no_error(
+    caplog: pytest.LogCaptureFixture, is_read: bool, is_closed: bool, logged: list[str]
 ) -> None:
     async def main() -> None:
         stream = Upstream()
-        reader = await joining({"": stream})(None)
+        reader = await joining({"": stream}, is_closed=is_closed)(None)
         assert reader is not None
         if not is_read:
             await reader.aclose()
