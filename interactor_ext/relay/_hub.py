@@ -32,8 +32,8 @@ _FAILED = f"data: {dump({'type': 'error', 'error': 'The stream was interrupted.'
 
 class Source(NamedTuple):
     """`open` creates a stream of the platform, starting after a Last-Event-ID; the hub enters it. `publish` converts an
-    event, or the error of one that doesn't fit its model, to the form browsers get; None hides it. `is_closed` is whether
-    the application has closed its client.
+    event, or the error of one that doesn't fit its model, to the form browsers get; None hides it. `is_closed` tells
+    whether the application has closed its client.
     """
 
     open: Callable[[str], Any]
