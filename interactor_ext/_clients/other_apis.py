@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from itertools import chain
 from types import ModuleType
 from typing import Any, Generic, Self, TypeVar
 from urllib.parse import quote_plus
@@ -171,6 +172,8 @@ class Pages(Generic[T]):
         `Link` header.
         """
         self._parse, self._mark = parse, mark
+        # Unlike page numbers and offsets, cursors and links keep their place when the list changes.
+        kwargs["extensions"]["forward"] = mark["style"] in ("cursor", "link")
         self._requests, self._number = [kwargs], 1
         self.data: list[T] = []
         self.meta: PageMeta | None = None
@@ -216,13 +219,24 @@ class _Parts(Generic[T]):
         if _is_other(response, kind):
             raise DecodeError("response", "", "isn't an event stream")
         self._client, self._response, self._kind, self._parse = client, response, kind, parse
-        self._events, self._line = SSEDecoder(), bytearray()
+        self._events, self._line, self.ended = SSEDecoder(), bytearray(), False
 
     def read(self, chunk: bytes) -> Iterator[T]:
         """The parts that end in this chunk. An empty chunk ends the last line."""
         for part in self._split(chunk):
             whole = httpx.Response(self._response.status_code, content=part, request=self._response.request)
+            self.ended = self._kind == "events" and part == b"[DONE]" and self._is_json(whole)
+            if self.ended:
+                return
             yield self._client.read(whole, self._parse)
+
+    def _is_json(self, end: httpx.Response) -> bool:
+        """Whether events are JSON, which `[DONE]` isn't: servers send it after the last one."""
+        try:
+            self._parse(end)
+        except DecodeError:
+            return True
+        return False
 
     def _split(self, chunk: bytes) -> list[bytes]:
         if self._kind == "events":
@@ -246,14 +260,16 @@ def _is_other(response: httpx.Response, kind: str) -> bool:
 
 @contextmanager
 def opened(client: Client, kwargs: dict[str, Any], kind: str, parse: Parse[T]) -> Generator[Iterator[T], None, None]:
-    def items(response: httpx.Response) -> Iterator[T]:
-        parts = _Parts(client, response, kind, parse)
-        return (item for chunks in (response.iter_bytes(), (b"",)) for chunk in chunks for item in parts.read(chunk))
+    def items(parts: _Parts[T], response: httpx.Response) -> Iterator[T]:
+        for chunk in chain(response.iter_bytes(), (b"",)):
+            yield from parts.read(chunk)
+            if parts.ended:
+                return
 
     with client.get_httpx_client().stream(**kwargs) as response:
         if not response.is_success or _is_other(response, kind):
             response.read()
-        yield client.read(response, items)
+        yield client.read(response, lambda each: items(_Parts(client, each, kind, parse), each))
 
 
 @asynccontextmanager
@@ -264,6 +280,8 @@ async def opened_async(
         async for chunk in response.aiter_bytes():
             for item in parts.read(chunk):
                 yield item
+            if parts.ended:
+                return
         for item in parts.read(b""):
             yield item
 

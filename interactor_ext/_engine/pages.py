@@ -113,8 +113,8 @@ class PageWalk(Generic[T]):
     each page again before the next.
     """
 
-    def __init__(self, request: str = "the list") -> None:
-        """`request` names the list in errors."""
+    def __init__(self, request: str = "the list", *, forward: bool = False) -> None:
+        """`request` names the list in errors. With `forward`, no page is requested again."""
         self.done = False
         self.next = 1
         """The number of the page to request next."""
@@ -127,7 +127,7 @@ class PageWalk(Generic[T]):
         self._previous: object = None
         self._seen: OrderedDict[object, None] = OrderedDict()
         self._returned = 0
-        self._limit = _MAX_REMEMBERED  # items to return before it only goes forward
+        self._limit = 0 if forward else _MAX_REMEMBERED  # items to return before it only goes forward
         self._size = 0  # of the first page
         self._end: float = math.inf  # the position in the list where it ends, when it only goes forward
         self._fruitless = 0  # pages in a row
@@ -269,8 +269,7 @@ def iterate(
     fetch: Callable[[int], Page[T]],
     prefetch: int,
     on_invalid: OnInvalid | None = None,
-    *,
-    request: str = "the list",
+    walk: PageWalk[T] | None = None,
 ) -> Iterator[T]:
     """Yield every item of the list once. `fetch` gets a page by its number; up to `prefetch` run ahead, in threads.
 
@@ -278,7 +277,7 @@ def iterate(
     end by themselves within their timeout, and nobody waits for them.
     """
 
-    walk: PageWalk[T] = PageWalk(request)
+    walk = walk or PageWalk()
     pending: dict[int, Callable[[], Page[T]]] = {}
     process = os.getpid()
     while not walk.done:
@@ -298,8 +297,7 @@ async def aiterate(
     fetch: Callable[[int], Coroutine[Any, Any, Page[T]]],
     prefetch: int,
     on_invalid: OnInvalid | None = None,
-    *,
-    request: str = "the list",
+    walk: PageWalk[T] | None = None,
 ) -> AsyncIterator[T]:
     """`iterate` for coroutines: up to `prefetch` pages run ahead, in tasks cancelled with the iteration."""
     require_asyncio()
@@ -312,7 +310,7 @@ async def aiterate(
             task.add_done_callback(_forget)
             task.cancel()
 
-    walk: PageWalk[T] = PageWalk(request)
+    walk = walk or PageWalk()
     pending: dict[int, asyncio.Task[Page[T]]] = {}
     try:
         while not walk.done:

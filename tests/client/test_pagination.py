@@ -15,7 +15,7 @@ import pytest
 from interactor_client.models import Assistant, AssistantListResponse
 from interactor_client.types import UNSET, Page, PageMeta
 from interactor_ext import ResponseValidationError
-from interactor_ext._engine.pages import aiterate, iterate, page_of
+from interactor_ext._engine.pages import PageWalk, aiterate, iterate, page_of
 from interactor_ext.testing import example
 from tests.support.modes import Awaited, call, sync_and_async
 from tests.support.waiting import PATIENCE
@@ -175,7 +175,7 @@ def test_empty_pages_that_are_not_in_a_row_are_tolerated() -> None:
 def test_repeated_page_ends_the_iteration_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     pages = [page(items("a")), page(items("b"))]
     with caplog.at_level("WARNING", "interactor"):
-        assert len(list(iterate(lambda number: pages[min(number, 2) - 1], 0, request="GET /assistants"))) == 2
+        assert len(list(iterate(lambda number: pages[min(number, 2) - 1], 0, walk=PageWalk("GET /assistants")))) == 2
     assert [record.getMessage() for record in caplog.records if "page 3 repeats" in record.getMessage()]
 
 

@@ -245,16 +245,16 @@ class _Sender(Generic[H]):
         """The view, as users see it. Made anew, because a cycle of view and sender would outlive its last user."""
         return self._user_of(self.http.view)
 
-    def _checked_list_request(self, kwargs: dict[str, Any], prefetch: int) -> str:
-        """Return the name of a list request, such as `GET /assistants`.
+    def _walk(self, kwargs: dict[str, Any], prefetch: int) -> pages.PageWalk[Any]:
+        """Return the walk through the list whose first request has these arguments.
 
         Raises ValueError when `iterate` is called, rather than when the iterator is first used.
         """
         if self.checks_paging:
             pages.check_paging(kwargs.get("params", {}))
         pages.check_prefetch(prefetch)
-        operation = kwargs["extensions"]["operation"]
-        return f"{operation.method} {operation.path}"
+        operation, forward = kwargs["extensions"]["operation"], kwargs["extensions"].get("forward", False)
+        return pages.PageWalk(f"{operation.method} {operation.path}", forward=forward)
 
 
 class ViewSender(_Sender[ViewClient]):
@@ -272,7 +272,7 @@ class ViewSender(_Sender[ViewClient]):
     def iterate(
         self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
     ) -> Iterator[T]:
-        request = self._checked_list_request(get_kwargs(1), prefetch)
+        walk = self._walk(get_kwargs(1), prefetch)
         require_callback("on_invalid", on_invalid)
         read = pages.read_page if on_invalid is None else partial_pages.read_partial_page
 
@@ -280,7 +280,7 @@ class ViewSender(_Sender[ViewClient]):
             kwargs = get_kwargs(number)
             return read(self.http.request(**kwargs), parse, kwargs.get("params") or {})
 
-        return pages.iterate(fetch, prefetch, on_invalid, request=request)
+        return pages.iterate(fetch, prefetch, on_invalid, walk)
 
     def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> EventStream[Any]:
         reader = event_reader(family, self.event_models)
@@ -302,7 +302,7 @@ class AsyncViewSender(_Sender[AsyncViewClient]):
     def iterate(
         self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
     ) -> AsyncIterator[T]:
-        request = self._checked_list_request(get_kwargs(1), prefetch)
+        walk = self._walk(get_kwargs(1), prefetch)
         require_callback("on_invalid", on_invalid, is_awaited=True)
         read = pages.read_page if on_invalid is None else partial_pages.read_partial_page
 
@@ -310,7 +310,7 @@ class AsyncViewSender(_Sender[AsyncViewClient]):
             kwargs = get_kwargs(number)
             return read(await self.http.request(**kwargs), parse, kwargs.get("params") or {})
 
-        return pages.aiterate(fetch, prefetch, on_invalid, request=request)
+        return pages.aiterate(fetch, prefetch, on_invalid, walk)
 
     def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> AsyncEventStream[Any]:
         reader = event_reader(family, self.event_models)
