@@ -38,6 +38,11 @@ SPECIFICATION = ROOT / "openapi.yaml"
 TYPES = ROOT / "interactor_ext" / "relay" / "static" / "interactor-types.d.ts"
 # In each package: the files that the generator wrote, and may delete.
 MANIFEST = ".generated"
+# Modules of interactor_client/ that are written by hand.
+BY_HAND = {
+    *("accepted.py", "advice.py", "advised.py", "base.py", "bodies.py"),
+    *("client.py", "errors.py", "pages.py", "types.py", "wire.py"),
+}
 # Isolated and without a cache: the text of the package must not depend on the folder it is written to.
 RUFF = ("--isolated", "--no-cache", "--target-version=py311", "--line-length=120", "--quiet")
 LINT = (
@@ -204,6 +209,10 @@ def main() -> int:
     if not own and (not name.isidentifier() or iskeyword(name) or name in ("interactor_client", "interactor_ext")):
         sys.exit(f"A package can't be called '{name}'. Choose another folder, such as 'shop_client'.")
     found, ours = contents(package), manifest(package)
+    if own:
+        ours -= BY_HAND  # an older manifest has some of them
+    if arguments.check and not arguments.output and (missing := sorted(BY_HAND - found.keys())):
+        sys.exit(f"{package.name}/ lacks {', '.join(missing)}, written by hand.")
     foreign = [name for name in found if name not in ours]
     if foreign and arguments.output and not arguments.check and not arguments.force:
         shown = ", ".join(foreign[:3]) + ", ..." * (len(foreign) > 3)

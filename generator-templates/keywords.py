@@ -155,7 +155,12 @@ class _Walk:
 
     def _schema(self, schema: dict[str, Any], pointer: str) -> Iterator[Problem]:
         types = schema.get("type", [])
-        for each in types if isinstance(types, list) else [types]:
+        kinds = types if isinstance(types, list) else [types]
+        if "discriminator" in schema and ((kinds and "object" not in kinds) or "items" in schema):
+            yield Problem(
+                below(pointer, "discriminator"), "Only has an effect on objects: write it next to their union."
+            )
+        for each in kinds:
             if each not in TYPES:
                 yield Problem(below(pointer, "type"), f"Unknown type {each!r}.{_suggestion(str(each), TYPES)}")
         for key in ("anyOf", "oneOf", "type"):

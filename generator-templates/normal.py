@@ -218,8 +218,14 @@ class Normal:
         if not isinstance(schema, dict):
             return {"x-at": pointer}
         if "$ref" in schema or "allOf" in schema:
-            if pointer not in self._variants and (alias := self._alias(schema)):
-                return self._use(*alias)
+            if pointer not in self._variants:
+                if alias := self._alias(schema):
+                    return self._use(*alias)
+                if any(
+                    self._source.resolve(each)[1] in self.schemas for each in (schema, *(schema.get("allOf") or ()))
+                ):
+                    text = "It extends a schema with a discriminator: write it under '#/components/schemas'."
+                    self._refuse(pointer, text)
             schema = self._merged(schema, pointer, ())
         nullable = schema.get("nullable") is True
         schema = {key: value for key, value in schema.items() if key not in ("title", "nullable")}

@@ -148,8 +148,10 @@ class AsyncEventStream(_Position, Protocol[E_co]):
 
 
 def assign_method(resource: Any, name: str, value: object) -> None:
-    """The `__setattr__` of a resource: only methods can be replaced, as `unittest.mock.patch.object` does."""
-    if name != "_sender" and not (callable(value) and callable(getattr(type(resource), name, None))):
+    """The `__setattr__` of a resource, or of a client of another API: only methods and resources can be replaced, as
+    `unittest.mock.patch.object` does.
+    """
+    if name[:1] != "_" and not (callable(value) and callable(getattr(type(resource), name, None))):
         raise AttributeError(f"{name} of {type(resource).__name__} can't be assigned, because it would change nothing")
     object.__setattr__(resource, name, value)
 

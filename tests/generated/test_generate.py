@@ -206,11 +206,12 @@ def test_generation_is_reproducible_and_matches_the_committed_package(tmp_path: 
 def test_check_option_writes_nothing_and_prints_the_diff(tmp_path: Path) -> None:
     tree = make_tree(tmp_path, DOCUMENT)
     package = tree / "interactor_client"
+    shutil.copytree(ROOT / "interactor_client", package, ignore=shutil.ignore_patterns("models", "api", "__pycache__"))
     assert run_generate(tree).returncode == 0
     (package / "models" / "job.py").write_text("edited = True\n")
     (package / "stale.py").touch()
     with (package / ".generated").open("a") as manifest:
-        manifest.write("stale.py\n")
+        manifest.write("stale.py\nclient.py\n")
     (tree / DECLARATIONS).write_text("edited by hand\n")
     before = contents(package)
     run = run_generate(tree, "--check")
@@ -221,6 +222,8 @@ def test_check_option_writes_nothing_and_prints_the_diff(tmp_path: Path) -> None
     assert run_generate(tree).returncode == 0
     assert not (package / "stale.py").exists()
     assert run_generate(tree, "--check").returncode == 0
+    (package / "client.py").unlink()  # by hand, although the manifest named it
+    assert run_generate(tree, "--check").stderr == "interactor_client/ lacks client.py, written by hand.\n"
 
 
 @pytest.mark.full

@@ -192,10 +192,6 @@ CHECKS: dict[str, tuple[Callable[[Zoo], Any], Any]] = {
     ),
     "Parameter.explode": (lambda zoo: zoo.query(ids=[1, 2]), "ids=1|2"),
     "Parameter.content": (lambda zoo: zoo.query(where={"a": [1]}), 'where={"a": [1]}'),
-    "Parameter.x-supplied-by": (
-        lambda zoo: {"x_view", "x_levels", "namespace"} & {*inspect.signature(zoo.resources.animals.get).parameters},
-        {"x_levels", "namespace"},
-    ),
     "Components.schemas Schema.type Schema.properties Schema.title": (
         lambda zoo: zoo.field("name", "Tom"),
         "Tom",
@@ -249,6 +245,7 @@ CHECKS: dict[str, tuple[Callable[[Zoo], Any], Any]] = {
 BODY = inspect.Parameter("body", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="Rose | Tree | Oak | Plant")
 # What has the name of something else, or is described by more than one keyword.
 MORE: list[tuple[Callable[[Zoo], Any], Any]] = [
+    (lambda zoo: zoo.query(namespace="a"), "namespace=a"),
     (lambda zoo: type(zoo.resources.visitor).__name__, "VisitorResource"),
     (lambda zoo: type(zoo.resources.page).__name__, "PageResource"),
     (
@@ -376,6 +373,7 @@ def test_every_keyword_is_checked_or_in_a_document() -> None:
 PLACES = {
     "OpenAPI": "",
     "Encoding": "/paths/~1animals~1{animal_id}~1{day}/patch/requestBody/content/application~1xml/encoding/name",
+    "Parameter": "/components/parameters/Limit",
     "Response": "/paths/~1animals~1{animal_id}~1{day}/get/responses/200",
     "Schema": "/components/schemas/Weight",
 }
@@ -438,6 +436,7 @@ toes: { $ref: "#/components/schemas/B" }
     B: { type: object, discriminator: { propertyName: weight }, properties: { weight: {} } }
     C: { allOf: [{ $ref: "#/components/schemas/B" }], properties: { b: {} } }
     D: { allOf: [{ $ref: "#/components/schemas/C" }], properties: { c: {} } }"""
+BASE = '{ $ref: "#/components/schemas/B" }'
 MAP = """\
 toes: { oneOf: [{ $ref: "#/components/schemas/Paw" }, { type: object, additionalProperties: { type: object } }] }"""
 MIXED = "The variant 'dict[str, PawToesType1AdditionalProperty]' of a union can't be told apart from its other objects."
@@ -529,6 +528,16 @@ ERRORS = [
         "toes: { type: integer }",
         "toes: { x-renamed-from: claws }\n        claws: {}",
         f"13: {PAW}: Two properties have the Python name 'claws'.",
+    ),
+    (
+        "toes: { type: integer }",
+        BASES.replace('$ref: "#/components/schemas/B"', f"allOf: [{BASE}, {{ required: [weight] }}]", 1),
+        f"17: {PAW}/properties/toes: It extends a schema with a discriminator: write it under '#/components/schemas'.",
+    ),
+    (
+        "type: integer",
+        "type: array, items: {}, discriminator: { propertyName: kind }",
+        f"17: {PAW}/properties/toes/discriminator: Only has an effect on objects: write it next to their union.",
     ),
     ("type: integer", "type: integer, enum: 5", f"17: {PAW}/properties/toes/enum: Must be an array."),
     ("title: Paws", "title: [Paws]", "2: /info/title: Must be a string."),

@@ -232,6 +232,14 @@ async def test_credentials_are_sent_as_the_document_says(
         (lambda _, models: models.Shelf().dict, ": it has from_dict, maps, paging, schema, to_dict"),
         (lambda atlas, _: atlas.api["Oslo"], ": call one of its methods"),
         (lambda atlas, _: atlas.api.fetch, ": it has draw_legend"),
+        (
+            lambda atlas, _: setattr(atlas, "maps", 1),
+            "maps of Atlas can't be assigned, because it would change nothing",
+        ),
+        (
+            lambda atlas, _: setattr(atlas, "mapps", print),
+            "mapps of Atlas can't be assigned, because it would change nothing",
+        ),
         (lambda atlas, _: atlas.close_.fetch, ": it has legend"),
         (lambda *_: importlib.import_module("atlas").Atlas, ": write `from atlas.ready import Atlas`"),
         (lambda *_: importlib.import_module("atlas.ready").Atlas(user_name="ada"), ": write username"),
@@ -444,7 +452,7 @@ OSLO = {"lines": b'{"name": "Oslo"}\n', "events": b'data: {"name": "Oslo"}\n\n',
             b'data: {"name": "%s"}\n\n' % each.encode() for each in NAMES[1:]
         )]),
         ("events", EVENTS, [
-            *(b'data: {"name": "%s"}\n\n' % each.encode() for each in NAMES), b"data: [DONE]\n\ndata: 5\n\n", b"data: 5\n\n"
+            *(b'data: {"name": "%s"}\n\n' % each.encode() for each in NAMES), *[b"data: [DONE]\n\ndata: 5\n\n"] * 2
         ]),
         ("words", EVENTS, [b"data: Oslo\n\ndata: Rome\n\ndata: Lima\n\ndata: [DONE]\n\n"]),
     ],
