@@ -72,7 +72,7 @@ def test_ui_of_the_ai_sdk_shows_answers_tools_and_history(
         eventually(browser, lambda: browser.execute_script(SHOWN) == list(texts))
 
     room = new_room(sandbox)
-    chat = open_chat("react/assistant-ui", room=room)
+    chat = open_chat("react/assistant-ui", connects=False, room=room)
     eventually(browser, lambda: browser.find_elements("css selector", "textarea"))
     chat.tab_to("Message")
     chat.press("Hello", ENTER)

@@ -129,7 +129,6 @@ def test_reader_who_scrolls_up_is_left_there_while_words_arrive_and_follows_on_f
 ) -> None:
     room = new_room(sandbox)
     chat = open_chat(room=room)
-    chat.shows("[part=status]", "Connected")
     chat.write("Hello")
     chat.streams("Bot")
     tell(sandbox, room, f"\n\n{PARAGRAPHS}")
@@ -156,7 +155,6 @@ def test_nothing_jumps_while_an_answer_grows_and_when_it_ends(
 ) -> None:
     room = new_room(sandbox)
     chat = open_chat(room=room)
-    chat.shows("[part=status]", "Connected")
     chat.write("Hello")
     chat.streams("Bot")
     chat.run(SHIFTS)
@@ -193,7 +191,6 @@ def test_turn_goes_on_while_a_tool_runs_and_is_told_as_whole_messages(
         tool = user.tools.create(name="refund", description="Pays back.", parameters={})
         room = new_room(sandbox, tool.id)
         chat = open_chat(room=room)
-        chat.shows("[part=status]", "Connected")
         chat.run("""
             window.told = [];
             const announcer = root.querySelector("[role=status]");

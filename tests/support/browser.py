@@ -53,10 +53,20 @@ def chromium(*, width: int = 1280, height: int = 900) -> Iterator[WebDriver]:
 
 def eventually(browser: WebDriver, what: Callable[[], T]) -> T:
     """Return the result of `what` once it is true; elements that vanish in between are looked up again."""
-    from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
+    from selenium.common.exceptions import (
+        NoSuchElementException,
+        StaleElementReferenceException,
+        TimeoutException,
+        WebDriverException,
+    )
     from selenium.webdriver.support.wait import WebDriverWait
 
     ignored = (NoSuchElementException, StaleElementReferenceException, WebDriverException)
     wait = WebDriverWait(browser, DEADLINE, poll_frequency=0.02, ignored_exceptions=ignored)
-    found: T = wait.until(lambda _: what())
+    try:
+        found: T = wait.until(lambda _: what())
+    except TimeoutException as error:
+        state = browser.execute_script("return [location.href, document.visibilityState, document.body?.innerText]")
+        error.msg = f"{state}, {browser.get_log('browser')}"
+        raise
     return found

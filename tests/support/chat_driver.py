@@ -24,7 +24,6 @@ const label = node?.labels?.[0]?.innerText ?? node?.getAttribute?.("aria-label")
 return label.trim();
 """
 MESSAGES = ".log .message:not([part~=streaming]) .bubble"
-STEPS = 40
 # What a browser writes on its console when a server can't be reached.
 LOST = "net::ERR_"
 
@@ -100,11 +99,14 @@ class Chat:
 
     def tab_to(self, name: str) -> None:
         """Press Tab until an element with this name has the focus."""
-        for _ in range(STEPS):
-            if self.focused == name:
-                return
-            self.press("\ue004")
-        raise AssertionError(f"Tab does not reach {name!r}")
+
+        def has_focus() -> bool:
+            is_there = self.focused == name
+            if not is_there:
+                self.press("\ue004")
+            return is_there
+
+        self.until(has_focus)
 
     def press(self, *keys: str) -> None:
         from selenium.webdriver.common.action_chains import ActionChains

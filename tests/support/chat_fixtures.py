@@ -48,11 +48,17 @@ def expected() -> list[str]:
 
 @pytest.fixture
 def open_chat(browser: WebDriver, page: ChatPage, expected: list[str]) -> Iterator[Callable[..., Chat]]:
-    """Opens a chat in the current tab. At the end, the console must be empty, except for expected messages."""
+    """Opens a chat in the current tab, and waits until it is connected: it would miss earlier words of an answer.
 
-    def open_chat(path: str = "", **query: str) -> Chat:
+    At the end, the console must be empty, except for expected messages.
+    """
+
+    def open_chat(path: str = "", *, connects: bool = True, **query: str) -> Chat:
         browser.get(f"{page.url}/{path}?{urlencode(query)}")
-        return Chat(browser)
+        chat = Chat(browser)
+        if connects and query.keys() & {"room", "instance"}:
+            chat.shows("[part=status]", "Connected")
+        return chat
 
     yield open_chat
     said = [entry["message"] for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
