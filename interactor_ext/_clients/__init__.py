@@ -11,6 +11,7 @@ import httpx
 from interactor_client.advised import called, missing
 from interactor_client.api import AsyncResources, Resources
 from interactor_ext._engine import telemetry_events
+from interactor_ext._engine.arguments import require_kind
 from interactor_ext._engine.calls.circuit_breaker import CircuitBreaker
 from interactor_ext._engine.errors import ConfigurationError, InteractorError
 from interactor_ext._engine.lazy import LazyModule
@@ -304,7 +305,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Chats, Seque
         try:
             token = self._shared.narrow(url.operation).get(ends_at)
         except NotNarrowedError:
-            if not allow_broad_token:
+            if allow_broad_token is not True:
                 raise
             token = self._shared.tokens.get(ends_at)
         return url.with_token(token.access_token)
@@ -425,7 +426,7 @@ class AsyncInteractorClient(
         try:
             token = await self._shared.narrow(url.operation).get(ends_at)
         except NotNarrowedError:
-            if not allow_broad_token:
+            if allow_broad_token is not True:
                 raise
             token = await self._shared.tokens.get(ends_at)
         return url.with_token(token.access_token)
@@ -471,9 +472,9 @@ def _settings_of(
             "client_id=..., client_secret=..."
         )
     if config is not None:
-        shared_state.require_kind("config", config, InteractorConfig)
+        require_kind("config", config, InteractorConfig)
     if retry_policy is not None:
-        shared_state.require_kind("retry_policy", retry_policy, RetryPolicy)
+        require_kind("retry_policy", retry_policy, RetryPolicy)
         if fields.get("max_retries") is None:
             fields = {**fields, "max_retries": retry_policy.max_retries}
     return InteractorConfig(**fields) if config is None else config.replace(**fields)

@@ -15,6 +15,7 @@ import httpx
 from interactor_client.client import Client
 from interactor_client.errors import DecodeError
 from interactor_client.types import Operation, PageMeta
+from interactor_ext._engine.arguments import require_kind
 from interactor_ext._engine.call import Call, describe_request
 from interactor_ext._engine.deprecation import link_to, links_in
 from interactor_ext._engine.errors import ConfigurationError, ResponseValidationError, StreamError
@@ -118,7 +119,7 @@ def connect(
     for place, name, value in credentials:
         values[place] |= {} if value is None else {name: value}
     policy = RetryPolicy() if retry_policy is None else retry_policy
-    shared_state.require_kind("retry_policy", policy, RetryPolicy)
+    require_kind("retry_policy", policy, RetryPolicy)
     config = _Config(base_url, values["grant"].get("authorization", ("", "", "", ())), timeout, deadline)
     options = shared_state.ClientOptions(transport, None, policy, None, None, None, _View, _own_token)
     shared: Any = (shared_state.AsyncSharedState if is_async else shared_state.SharedState)(config, options)

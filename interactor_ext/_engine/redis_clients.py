@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from interactor_ext._engine.arguments import kind_of
 from interactor_ext._engine.errors import ConfigurationError
 
 # The settings of an asynchronous client that a synchronous one accepts, besides its TLS settings.
@@ -25,8 +26,9 @@ _SETTINGS = frozenset(
 
 def is_async(redis: Any) -> bool:
     """Whether this is a client of `redis.asyncio`. Every store checks the client it was given."""
-    if isinstance(redis, str | bytes):  # not quoted: a URL may contain a password
-        raise ConfigurationError("A client of Redis is required, not a URL: pass redis.Redis.from_url(url).")
+    if isinstance(redis, type) or not callable(getattr(redis, "eval", None)):
+        given = "a URL" if isinstance(redis, str | bytes) else kind_of(redis)  # not quoted: it may contain a password
+        raise ConfigurationError(f"A client of Redis is required, not {given}: pass redis.Redis.from_url(url).")
     return inspect.iscoroutinefunction(getattr(redis, "execute_command", None))
 
 

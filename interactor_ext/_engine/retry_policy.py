@@ -17,9 +17,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from interactor_client.advised import Advised, advise_calls
+from interactor_ext._engine.arguments import is_regular
 from interactor_ext._engine.errors import InteractorError
 from interactor_ext._engine.logs import logger
-from interactor_ext._engine.waiting.around import is_regular
 
 # Separate from `random.random`: a program that seeds it would have all its processes retry at the same instants.
 _random = random.SystemRandom()

@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMappi
 from contextlib import contextmanager
 from typing import Literal, NamedTuple, Protocol, TypeVar, get_args
 
+from interactor_ext._engine.arguments import require_methods
 from interactor_ext._engine.call import Call
 from interactor_ext._engine.lazy import adopt, httpx
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.network import pool
-from interactor_ext._engine.waiting.around import require_methods
 
 T = TypeVar("T")
 

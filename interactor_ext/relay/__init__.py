@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import interactor_ext
 from interactor_client.advised import Advised
+from interactor_ext._engine.arguments import kind_of, require_kind
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.lazy import lazy_names
 from interactor_ext._engine.limits.buckets import Tier, Tiers
@@ -31,6 +32,7 @@ from interactor_ext.relay._reader import HubOptions
 from interactor_ext.relay._routes import Options, Routes
 from interactor_ext.relay._static import SCRIPTS
 from interactor_ext.tools._tool_set import Tools, tool_set
+from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks.asgi import answer_other
 
 if TYPE_CHECKING:
@@ -119,13 +121,19 @@ class Relay(Advised, calls=True):
     ) -> None:
         if not isinstance(show, Show):
             raise ConfigurationError(f"show= must be a Show, such as Show(tool_results=True), not {show!r}.")
-        if not (grace >= 0 and drain_timeout >= 0 and heartbeat > 0 and answer_timeout > 0):
-            raise ConfigurationError("grace=, heartbeat=, answer_timeout= and drain_timeout= must be seconds, above 0.")
-        if min(max_body, max_queued, writes_per_minute, reads_per_minute, streams_per_namespace) < 1:
+        for name, seconds in {"grace": grace, "drain_timeout": drain_timeout}.items():
+            at_least_zero(seconds, f"{name}=")
+        limits = {"max_body": max_body, "max_queued": max_queued, "streams_per_namespace": streams_per_namespace}
+        limits |= {"writes_per_minute": writes_per_minute, "reads_per_minute": reads_per_minute}
+        for name, limit in {**limits, "heartbeat": heartbeat, "answer_timeout": answer_timeout}.items():
+            above_zero(limit, f"{name}=")
+        if isinstance(client, type) or not (callable(client) or hasattr(client, "aclose")):
             raise ConfigurationError(
-                "max_body=, max_queued=, writes_per_minute=, reads_per_minute= and streams_per_namespace= must be at "
-                "least 1."
+                "A relay needs an AsyncInteractorClient, or a function that returns one, such as get_async_client, "
+                f"not {kind_of(client)}."
             )
+        if rate_limiter is not None:
+            require_kind("rate_limiter", rate_limiter, RateLimiter)
         if tools is None and approvals is not None:
             raise ConfigurationError("approvals= needs tools=, whose calls it is about.")
         checked_around(around)

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from logging import ERROR, WARNING
 from typing import TYPE_CHECKING, Any
 
+from interactor_ext._engine.arguments import require_flags
 from interactor_ext._engine.errors import (
     APITimeoutError,
     AuthenticationError,
@@ -155,7 +156,8 @@ class AllowedSites:
     """Which pages may use the relay: those on its own host and on the allowed origins."""
 
     def __init__(self, allowed: Iterable[str], *, trust_forwarded_host: bool) -> None:
-        if isinstance(allowed, str):
+        require_flags(trust_forwarded_host=trust_forwarded_host)
+        if isinstance(allowed, str) or not isinstance(allowed, Iterable):
             raise ConfigurationError("allowed_origins must be a list of origins, such as ['https://app.example'].")
         known = {origin: _normalized(origin) for origin in allowed}
         if unknown := [origin for origin, name in known.items() if name is None]:

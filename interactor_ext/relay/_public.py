@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interactor_client import models
+from interactor_ext._engine.arguments import require_flags
 from interactor_ext._engine.errors import ConfigurationError, ResponseValidationError
 
 ROOM_NAME = "room_name"
@@ -52,6 +53,7 @@ class Show:
     context: tuple[str, ...] | list[str] = ()
 
     def __post_init__(self) -> None:
+        require_flags(tool_arguments=self.tool_arguments, tool_results=self.tool_results)
         if isinstance(self.context, str) or not all(isinstance(key, str) for key in self.context):
             raise ConfigurationError(f'context= must be a list of keys, such as ["order_id"], not {self.context!r}.')
 

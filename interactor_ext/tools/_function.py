@@ -12,6 +12,7 @@ from typing import Any, Union, get_args, get_origin
 
 import attrs
 
+from interactor_ext._engine.arguments import require_flags
 from interactor_ext._engine.waiting.around import Around, surrounded
 from interactor_ext.tools._docstring import read_docstring
 from interactor_ext.tools._hints import ShapeBuilder
@@ -67,6 +68,10 @@ class ToolFunction:
         idempotent: bool = False,
     ) -> ToolFunction:
         """See `ToolSet.tool`. Raises TypeError for a signature that JSON Schema can't describe."""
+        require_flags(idempotent=idempotent, approval=callable(approval) or approval)
+        if not all(isinstance(each, str) for each in (name or "", description or "")):
+            raise TypeError("name= and description= of a tool must be strings")
+        show = (show,) if isinstance(show, str) else tuple(show)
         label = name or str(getattr(function, "__name__", ""))
         if not label.strip() or label == "<lambda>":
             raise TypeError(f"{type(function).__name__} has no name: pass name=")
@@ -94,7 +99,7 @@ class ToolFunction:
         text = about.text if description is None else description
         if unknown := set(show) - fields.keys():
             raise TypeError(f"show= names {min(unknown)!r}, which isn't a parameter of {label}()")
-        return cls(label, text, schema, function, shape, signature, context, approval, tuple(show), idempotent)
+        return cls(label, text, schema, function, shape, signature, context, approval, show, idempotent)
 
     def with_defaults(self, arguments: Any) -> dict[str, Any]:
         """Return all arguments of a call, without the context. Raises InvalidArgumentError."""

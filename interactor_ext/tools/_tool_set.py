@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import attrs
 
 from interactor_client.advised import Advised
+from interactor_ext._engine.arguments import require_flags
 from interactor_ext._engine.effects import (
     Effects,
     Invoke,
@@ -86,6 +87,7 @@ class ToolSet(Advised, calls=True):
         self, *, ledger: _contract.EventStore | None = None, expose_errors: bool = False, around: Around | None = None
     ) -> None:
         checked_around(around)
+        require_flags(expose_errors=expose_errors)
         self._around = around
         self._tools: dict[str, ToolFunction] = {}
         self._ledger = None if ledger is None else _ledger.Ledger(ledger)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from interactor_ext._engine.arguments import kind_of
 from interactor_ext._engine.errors import ConfigurationError
-from interactor_ext._engine.waiting.around import kind_of, signature_of
+from interactor_ext._engine.waiting.around import signature_of
 
 _STORES = "SQLiteEventStore(path), PostgresEventStore(dsn) or RedisEventStore(redis.Redis.from_url(url))"
 _HAND_OVER = "; with a task queue, pass a function that accepts deliveries as hand_over"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
 from interactor_client.accepted import event_types
 from interactor_client.advised import Advised
+from interactor_ext._engine.arguments import kind_of
 from interactor_ext._engine.effects import Effects, Invoke, Renewal, run_async, run_sync
 from interactor_ext._engine.errors import (
     ConfigurationError,
@@ -126,10 +127,9 @@ class WebhookRouter(Advised, calls=True):
         max_body: int = 1 << 20,
         telemetry: Telemetry | None = None,
     ) -> None:
-        if isinstance(verifier, str | bytes):
-            raise ConfigurationError(
-                "A webhook router needs a verifier, not the secret: write WebhookVerifier(secret)."
-            )
+        if isinstance(verifier, type) or not callable(getattr(verifier, "verify", None)):
+            given = "the secret" if isinstance(verifier, str | bytes) else kind_of(verifier)
+            raise ConfigurationError(f"A webhook router needs a verifier, not {given}: write WebhookVerifier(secret).")
         require_methods(store, "store", "claim", "complete", "release")
         require_methods(queue, "queue", "put")
         require_function(hand_over, "hand_over=")

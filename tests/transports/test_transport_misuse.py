@@ -74,6 +74,22 @@ def test_last_event_id_that_is_no_string_is_refused(make: Any, value: Any) -> No
         make(**SETTINGS).rooms.stream("room", last_event_id=value)
 
 
+@pytest.mark.parametrize("make", [Transport, AsyncTransport])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("verify", value) for value in (None, "", 0, b"ca.pem", [])),
+        *(("cert", value) for value in (0, b"client.pem", [])),
+        *((name, value) for name in ("max_connections", "max_streams") for value in (0, -1, None, "5", 1.5)),
+        *(("keepalive_expiry", value) for value in (-1, None, "5", float("nan"))),
+    ],
+)
+def test_argument_of_a_transport_that_cannot_work_is_refused(make: Any, name: str, value: Any) -> None:
+    """With verify=None, httpx has no TLS context, so a request to an https URL would go out as plain HTTP."""
+    with pytest.raises(ConfigurationError, match=f"{name}="):
+        make(**{name: value})
+
+
 @sync_and_async
 @pytest.mark.parametrize(
     ("value", "kind"),

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from interactor_ext._engine.arguments import require_kind
 from interactor_ext._engine.effects import Effects
 from interactor_ext._engine.fork import fork_safe_lock
 
@@ -33,7 +34,8 @@ class Tier:
     burst: int
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.per_minute) and self.per_minute > 0 and self.burst >= 1):
+        is_number = isinstance(self.per_minute, int | float) and isinstance(self.burst, int)
+        if not (is_number and 0 < self.per_minute < math.inf and self.burst >= 1):
             raise ValueError(f"a tier needs a positive rate and a burst of at least 1, not {self!r}")
 
     @property
@@ -55,6 +57,10 @@ class Tiers:
     namespace: Tier = Tier(300, 50)
     streams: Tier = Tier(60, 10)
     tokens: Tier = Tier(20, 5)
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            require_kind(name, getattr(self, name), Tier)
 
     def of(self, key: Key) -> Tier:
         """Return the tier of a key, which starts with its name."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from interactor_ext._engine.arguments import require_kind
 from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
 from interactor_ext._engine.equality import EqualBySettings
 from interactor_ext._engine.errors import ConfigurationError
@@ -30,7 +31,7 @@ class RateLimiter(EqualBySettings):
     """
 
     def __init__(self, tiers: Tiers | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tiers = tiers or Tiers()
+        self._tiers = Tiers() if tiers is None else require_kind("tiers", tiers, Tiers)
         self._settings: tuple[object, ...] = (type(self), self._tiers, clock)
         self._buckets: LocalBuckets | RedisBuckets = LocalBuckets(self._tiers, clock)
         self._queue = FairQueue()

@@ -16,7 +16,7 @@ from interactor_ext._engine.network import hooks
 from interactor_ext._engine.network.async_connection import AsyncConnection
 from interactor_ext._engine.network.http1 import Exchange
 from interactor_ext._engine.network.per_loop import PerLoop
-from interactor_ext._engine.network.pool import ConnectionCounts, Pool, Use
+from interactor_ext._engine.network.pool import ConnectionCounts, Pool, Use, checked_limits
 from interactor_ext._engine.network.proxies_and_tls import Certificate, Proxy, Verify
 from interactor_ext._engine.network.routes import Routes, guarded_origin, seconds_for
 from interactor_ext._engine.waiting import TaskWaiter
@@ -46,7 +46,8 @@ class AsyncTransport(httpx.AsyncHTTPTransport):
     ) -> None:
         # httpx's own __init__ isn't called, because it would create a pool. `hooks` explains why this is a subclass.
         self._routes = Routes(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env)
-        make = functools.partial(ConnectionPool, self._routes, max_connections, max_streams, keepalive_expiry)
+        limits = checked_limits(max_connections, max_streams, keepalive_expiry)
+        make = functools.partial(ConnectionPool, self._routes, *limits)
         self._pools = PerLoop(make, ConnectionPool.aclose, after_fork=ConnectionPool.release_inherited)
 
     @property

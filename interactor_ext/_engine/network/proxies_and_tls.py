@@ -54,6 +54,11 @@ def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) ->
     Raises:
         ConfigurationError: a file can't be used.
     """
+    # Without a context, which httpx makes of None, requests would go out without TLS.
+    if not isinstance(verify, ssl.SSLContext | str | bool) or verify == "":
+        raise ConfigurationError(
+            f"verify= must be True, False, an ssl.SSLContext, or the path of a file or folder (str), not {verify!r}."
+        )
     key_log = os.environ.get("SSLKEYLOGFILE")
     # The variables that httpx reads.
     named = tuple(os.environ.get(name) for name in _VARIABLES) if trust_env else ()
@@ -73,7 +78,7 @@ def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) ->
         if cert is not None:
             context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
         return context
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         variables = [f"{name}={value}" for name, value in zip(_VARIABLES, named, strict=False) if value]
         given = ["cert="] if cert is not None else []
         if isinstance(verify, str):  # a path replaces the variables

@@ -17,7 +17,7 @@ from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.fork import after_fork_in_child, notice_fork
 from interactor_ext._engine.network import hooks
 from interactor_ext._engine.network.http1 import Exchange
-from interactor_ext._engine.network.pool import ConnectionCounts, Pool, Use
+from interactor_ext._engine.network.pool import ConnectionCounts, Pool, Use, checked_limits
 from interactor_ext._engine.network.proxies_and_tls import Certificate, Proxy, Verify
 from interactor_ext._engine.network.routes import Routes, guarded_origin, is_injected, seconds_for
 from interactor_ext._engine.network.sync_connection import SyncConnection
@@ -48,7 +48,7 @@ class Transport(httpx.HTTPTransport):
     ) -> None:
         # httpx's own __init__ isn't called, because it would create a pool. `hooks` explains why this is a subclass.
         self._routes = Routes(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env)
-        self._own_pool: Pool[SyncConnection] = Pool(max_connections, max_streams, keepalive_expiry)
+        self._own_pool: Pool[SyncConnection] = Pool(*checked_limits(max_connections, max_streams, keepalive_expiry))
         self._process = os.getpid()
         after_fork_in_child(self._release_inherited)
 

@@ -12,6 +12,7 @@ import httpx
 
 from interactor_client.advised import missing
 from interactor_client.types import OnInvalid, OnReconnect
+from interactor_ext._engine.arguments import require_callback
 from interactor_ext._engine.call import Call, describe_request, secrets_of
 from interactor_ext._engine.errors import (
     APIConnectionError,
@@ -28,7 +29,6 @@ from interactor_ext._engine.sse import DEFAULT_MAX_EVENT_SIZE
 from interactor_ext._engine.streams.events import EventReader, Received
 from interactor_ext._engine.streams.state import Action, End, Receive, StreamState
 from interactor_ext._engine.waiting import Closing
-from interactor_ext._engine.waiting.around import require_callback
 
 if TYPE_CHECKING:
     from interactor_ext._engine.telemetry_events import DisconnectReason, Reporter, StreamKind

@@ -95,33 +95,6 @@ def finished(result: Any) -> Any:
     return result
 
 
-def require_callback(name: str, callback: object, *, is_awaited: bool = False) -> None:
-    """Raise ConfigurationError unless it is None or a function, which may only be async if it `is_awaited`."""
-    if callback is None or is_regular(callback) or (is_awaited and callable(callback) and is_async(callback)):
-        return
-    kind = "a function" if is_awaited else "a regular function (`def`, not `async def`)"
-    raise ConfigurationError(f"{name} must be {kind}, not {callback!r}.")
-
-
-def require_methods(name: str, value: object, *methods: str) -> None:
-    """Raise ConfigurationError unless it is an object with these methods, all of them regular functions."""
-    if isinstance(value, type) or not all(is_regular(getattr(value, each, None)) for each in methods):
-        needed = "`, `".join(methods)
-        raise ConfigurationError(
-            f"{name} must be an object with the regular (not `async def`) methods `{needed}`, not {kind_of(value)}."
-        )
-
-
-def kind_of(value: object) -> str:
-    """Name the type of a wrong value for a message."""
-    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
-
-
-def is_regular(function: object) -> bool:
-    """Whether a call runs the function's code at once, rather than returning a coroutine or a generator."""
-    return callable(function) and not is_async(function) and not is_generator(function)
-
-
 def is_async(function: Callable[..., Any]) -> bool:
     return any(inspect.iscoroutinefunction(each) for each in _forms(function))
 

@@ -10,12 +10,12 @@ import os
 import time
 from collections.abc import Callable
 
+from interactor_ext._engine.arguments import require_methods
 from interactor_ext._engine.effects import Effects, Invoke, seconds_until
 from interactor_ext._engine.errors import InteractorError
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext._engine.waiting import Latch
-from interactor_ext._engine.waiting.around import require_methods
 from interactor_ext._engine.waiting.threads import DaemonThreads
 from interactor_ext._interactor.config import InteractorConfig
 from interactor_ext._interactor.tokens import Token, TokenStore, load_token

@@ -18,6 +18,7 @@ import httpx
 
 from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, Page
 from interactor_ext._engine import deprecation, pages
+from interactor_ext._engine.arguments import require_callback
 from interactor_ext._engine.call import Call
 from interactor_ext._engine.call_log import log_answer, log_failure
 from interactor_ext._engine.errors import ConfigurationError, InteractorError
@@ -26,7 +27,6 @@ from interactor_ext._engine.responses.connection_error import connection_error, 
 from interactor_ext._engine.responses.read import ACCEPT_ENCODING, read_response
 from interactor_ext._engine.streams import events, stream
 from interactor_ext._engine.waiting import Closing, require_asyncio
-from interactor_ext._engine.waiting.around import require_callback
 from interactor_ext._interactor import __version__, models
 from interactor_ext._interactor.config import InteractorConfig
 from interactor_ext._interactor.views import ensuring, partial_pages, unsendable

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import httpx
 
 from interactor_ext._engine import effects, telemetry_events, telemetry_requests
+from interactor_ext._engine.arguments import require_kind
 from interactor_ext._engine.calls.attempts import Rules
 from interactor_ext._engine.calls.circuit_breaker import CircuitBreaker
 from interactor_ext._engine.calls.retrying import AsyncRetryingTransport, RetryingTransport
-from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.fork import fork_safe_lock
 from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.network import async_transport
 from interactor_ext._engine.network.sync_transport import Transport
 from interactor_ext._engine.retry_policy import RetryPolicy
-from interactor_ext._engine.waiting.around import kind_of
 from interactor_ext._interactor.config import InteractorConfig
 from interactor_ext._interactor.tokens import Token, TokenStore, narrowing, secret_function, store_access
 from interactor_ext._interactor.tokens.auth import (
@@ -64,15 +63,6 @@ class ClientOptions(NamedTuple):
     telemetry: Telemetry | None
     view_kind: type[View] = View
     own_token: Callable[..., TokenPlan] = own_token
-
-
-def require_kind(name: str, value: object, kind: type[T]) -> T:
-    if not isinstance(value, kind):
-        article = "an" if kind.__name__[0] in "AEIO" else "a"
-        is_httpx2 = any(base.__module__ == "httpx2" for base in type(value).__mro__)
-        advice = " from httpx2, whose classes differ from httpx's: use the same class from httpx" if is_httpx2 else ""
-        raise ConfigurationError(f"{name} must be {article} {kind.__name__}, not {kind_of(value)}{advice}")
-    return value
 
 
 class _BaseSharedState(OfOneProcess, Generic[C]):

@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 import httpx
 
 from interactor_client.types import UNSET
+from interactor_ext._engine.arguments import require_callback
 from interactor_ext._engine.call import READS, Api, Call
 from interactor_ext._engine.errors import APIStatusError, ConfigurationError
-from interactor_ext._engine.waiting.around import require_callback
 from interactor_ext._interactor.config import InteractorConfig
 from interactor_ext._interactor.config.checks import (
     idempotency_key_problem,

@@ -1,0 +1,53 @@
+"""Checks arguments of constructors and decorators, so that a mistake is an error there, not at the first call."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.waiting.around import is_async, is_generator
+
+T = TypeVar("T")
+
+
+def require_kind(name: str, value: object, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIO" else "a"
+        is_httpx2 = any(base.__module__ == "httpx2" for base in type(value).__mro__)
+        advice = " from httpx2, whose classes differ from httpx's: use the same class from httpx" if is_httpx2 else ""
+        raise ConfigurationError(f"{name} must be {article} {kind.__name__}, not {kind_of(value)}{advice}")
+    return value
+
+
+def require_flags(**flags: object) -> None:
+    """Raise ConfigurationError unless each is True or False. The string "no" would count as true."""
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise ConfigurationError(f"{name}= must be True or False, not {value!r}.")
+
+
+def require_callback(name: str, callback: object, *, is_awaited: bool = False) -> None:
+    """Raise ConfigurationError unless it is None or a function, which may only be async if it `is_awaited`."""
+    if callback is None or is_regular(callback) or (is_awaited and callable(callback) and is_async(callback)):
+        return
+    kind = "a function" if is_awaited else "a regular function (`def`, not `async def`)"
+    raise ConfigurationError(f"{name} must be {kind}, not {callback!r}.")
+
+
+def require_methods(name: str, value: object, *methods: str) -> None:
+    """Raise ConfigurationError unless it is an object with these methods, all of them regular functions."""
+    if isinstance(value, type) or not all(is_regular(getattr(value, each, None)) for each in methods):
+        needed = "`, `".join(methods)
+        raise ConfigurationError(
+            f"{name} must be an object with the regular (not `async def`) methods `{needed}`, not {kind_of(value)}."
+        )
+
+
+def kind_of(value: object) -> str:
+    """Name the type of a wrong value for a message."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+
+
+def is_regular(function: object) -> bool:
+    """Whether a call runs the function's code at once, rather than returning a coroutine or a generator."""
+    return callable(function) and not is_async(function) and not is_generator(function)
