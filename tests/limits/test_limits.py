@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interactor_ext import ConfigurationError
 from interactor_ext._engine.effects import run_sync
-from interactor_ext.limits import RateLimiter, Tier, Tiers
+from interactor_ext.limits import RateLimiter, RedisRateLimiter, Tier, Tiers
+from interactor_ext.tokens import RedisTokenStore
+from interactor_ext.webhooks import AsyncRedisEventStore, RedisEventStore
 from tests.support.virtual_time import run_in_virtual_time
 
 CLIENT = (("client", "c"),)
@@ -122,10 +126,27 @@ def test_calls_are_spread_out_as_x_ratelimit_remaining_runs_out() -> None:
     assert waits[-1] > 0.3
 
 
-@pytest.mark.parametrize("tier", [(0, 1), (60, 0), (float("nan"), 1)])
-def test_invalid_tier_raises_value_error(tier: tuple[float, int]) -> None:
+@pytest.mark.parametrize("tier", [(0, 1), (60, 0), (float("nan"), 1), ("60", 1), (60, "1"), (60, float("inf"))])
+def test_invalid_tier_raises_value_error(tier: Any) -> None:
     with pytest.raises(ValueError, match="tier"):
         Tier(*tier)
+
+
+def test_limits_of_another_type_are_refused() -> None:
+    for wrong in (60, (60, 1), Tier):
+        with pytest.raises(ConfigurationError, match="client must be a Tier, not "):
+            Tiers(client=wrong)  # type: ignore[arg-type]
+    for wrong in (60, [], Tier(60, 1), Tiers):
+        with pytest.raises(ConfigurationError, match="tiers must be a Tiers, not "):
+            RateLimiter(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", [RedisRateLimiter, RedisTokenStore, RedisEventStore, AsyncRedisEventStore])
+def test_what_is_no_client_of_redis_is_refused(make: Any) -> None:
+    for wrong in (None, 5, "redis://:s3cret@localhost", RedisEventStore):
+        with pytest.raises(ConfigurationError, match=r"A client of Redis is required, not .*from_url\(url\)") as caught:
+            make(wrong)
+        assert "s3cret" not in str(caught.value)
 
 
 async def test_busy_namespace_does_not_delay_a_quiet_one() -> None:

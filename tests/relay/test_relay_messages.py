@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import ConfigurationError, InteractorClient, ToolSet
-from interactor_ext.relay import Relay
+from interactor_ext import AsyncInteractorClient, ConfigurationError, InteractorClient, ToolSet
+from interactor_ext.limits import RateLimiter
+from interactor_ext.relay import Relay, Show
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import MemoryEventStore
 from tests.support.node import STATIC
@@ -235,15 +236,18 @@ def test_module_is_served_to_anybody_and_once(relay: RelayServer, sandbox: Sandb
     [
         *(
             {"allowed_origins": each}
-            for each in ("https://app.example", ["*"], ["https://app.example/"], ["app.example"], [None])
+            for each in ("https://app.example", ["*"], ["https://app.example/"], ["app.example"], [None], None)
         ),
+        *({"client": each} for each in (None, 5, "https://core.example", AsyncInteractorClient)),
+        *({"trust_forwarded_host": each} for each in ("no", 1, None)),
+        *({"rate_limiter": each} for each in (0, 60, RateLimiter)),
         {"authorize": "user_1"},
         *({name: each} for name in ("rooms", "instances", "on_message") for each in (["room_1"], [], lambda one: True)),
         {"show": True},
         {"grace": -1},
         {"heartbeat": 0},
         {"answer_timeout": 0},
-        {"max_body": 0},
+        *({"max_body": each} for each in (0, float("nan"), "64")),
         {"writes_per_minute": 0},
         {"reads_per_minute": 0},
         {"streams_per_namespace": 0},
@@ -252,4 +256,9 @@ def test_module_is_served_to_anybody_and_once(relay: RelayServer, sandbox: Sandb
 )
 def test_option_out_of_range_raises_configuration_error(sandbox: Sandbox, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
-        Relay(sandbox.async_client(), **{"authorize": authorize, **options})
+        Relay(**{"client": sandbox.async_client(), "authorize": authorize, **options})
+
+
+def test_flag_that_is_no_bool_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="tool_results= must be True or False, not 'no'"):
+        Show(tool_results="no")  # type: ignore[arg-type]

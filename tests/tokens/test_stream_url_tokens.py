@@ -99,7 +99,7 @@ def test_other_granted_scope_raises_configuration_error(mode: str, granted: obje
         with pytest.raises(
             ConfigurationError, match=r"only the scope rooms:read.*interactor_ext\.relay.*allow_broad_token"
         ) as e:
-            tokens_of(mode, server, "room_stream_url")
+            tokens_of(mode, server, "room_stream_url", allow_broad_token="no")  # only True allows it
         assert "broad_token" not in str(e.value).replace("allow_broad_token", "")
 
 

@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from interactor_client.models import RoomToolCallPendingEvent
-from interactor_ext import NotFoundError, ToolContext, ToolSet
+from interactor_ext import ConfigurationError, NotFoundError, ToolContext, ToolSet
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import ToolDecided
 from interactor_ext.tools import ApprovalError, WaitingCall
@@ -413,10 +413,20 @@ def test_rejection_that_comes_after_the_approval_in_another_process_says_so(
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"show": ["ordre"]}, "show= names 'ordre', which isn't a parameter"), ({"description": " "}, "no description")],
+    [
+        ({"show": ["ordre"]}, "show= names 'ordre', which isn't a parameter"),
+        ({"show": "ordre"}, "show= names 'ordre', which isn't a parameter"),
+        ({"description": " "}, "no description"),
+        ({"description": 5}, "name= and description= of a tool must be strings"),
+        ({"name": ["pay"]}, "name= and description= of a tool must be strings"),
+        ({"idempotent": "no"}, "idempotent= must be True or False, not 'no'"),
+        ({"approval": "no"}, "approval= must be True or False, not 'no'"),
+    ],
 )
 def test_tool_that_cannot_be_shown_or_described_is_refused(options: Any, message: str) -> None:
     tools = ToolSet()
-    with pytest.raises(TypeError, match=message):
-        tools.tool(name="pay", **options)(lambda: None)
+    with pytest.raises((TypeError, ConfigurationError), match=message):
+        tools.tool(**{"name": "pay", **options})(lambda: None)
     assert len(tools) == 0
+    with pytest.raises(ConfigurationError, match="expose_errors= must be True or False, not 'no'"):
+        ToolSet(expose_errors="no")  # type: ignore[arg-type]

@@ -607,6 +607,8 @@ def test_contradictory_settings_raise_configuration_error(queue: SQLiteEventQueu
         ("not both", lambda: make(MemoryEventStore(), queue=queue)),
         ("not both", lambda: make(queue=queue, hand_over=print)),
         ("the class MemoryEventStore", lambda: make(MemoryEventStore)),
+        ("a verifier, not NoneType", lambda: WebhookRouter(None)),  # type: ignore[arg-type]
+        ("a verifier, not the class WebhookVerifier", lambda: WebhookRouter(WebhookVerifier)),  # type: ignore[arg-type]
         ("must be a function", lambda: make(hand_over="shop.tasks.run")),
         ("generator", lambda: make(hand_over=generated)),
         ("one parameter", lambda: make(hand_over=lambda: None)),
