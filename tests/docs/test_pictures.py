@@ -155,6 +155,7 @@ def test_picture_of_a_call_that_waits_for_approval(
 
 @pytest.mark.full
 def test_pictures_of_the_inspector_and_the_consent_page(window: WebDriver, folder: Path, sandbox: Sandbox) -> None:
+    sandbox.clock.freeze()
     with sandbox.client(namespace=NAMESPACE) as user:
         user.webhooks.create(url="http://127.0.0.1:1/webhooks", events=["room.message.created"])
         bot = user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="You are helpful.")

@@ -28,6 +28,13 @@ pytestmark = pytest.mark.full  # drives a browser
 ROOT = Path(__file__).parents[2]
 # One of each kind: code, tables, diagrams, classes that unfold, pictures.
 PAGES = ("index", "how-to/sandbox", "how-to/inspect-the-sandbox", "explanation/layers", "reference/models")
+TYPE = """
+const [words, input] = [arguments[0], document.querySelector(".md-search__input")];
+input.focus();
+input.value = words;
+input.dispatchEvent(new KeyboardEvent("keyup", {bubbles: true}));
+"""
+HEAD = "return document.querySelector('.md-search-result__meta').textContent"
 RESULTS = "return [...document.querySelectorAll('.md-search-result__link')].map((each) => each.getAttribute('href'))"
 
 STILL = """
@@ -80,19 +87,22 @@ def test_reference_shows_all_that_its_pages_name(folder: Path) -> None:
     assert {name for name in shown() if not any(f"{each}.".startswith(f"{name}.") for each in anchors)} == set()
 
 
-def test_search_finds_a_word_in_brackets(window: WebDriver, site: str) -> None:
+def results(window: WebDriver, site: str, words: str) -> list[str]:
+    """The addresses that the search finds for all of the words; none of those for their beginning."""
     window.get(f"{site}/index.html")
-    window.find_element("css selector", ".md-search__input").send_keys("CORS")
-    found = eventually(window, lambda: window.execute_script(RESULTS))
-    assert any("how-to/sandbox.html" in each for each in found)
+    window.execute_script(TYPE, words)
+    eventually(window, lambda: re.search(r"\d+ matching|No matching", window.execute_script(HEAD)))
+    found: list[str] = window.execute_script(RESULTS)
+    return found
+
+
+def test_search_finds_a_word_in_brackets(window: WebDriver, site: str) -> None:
+    assert any("how-to/sandbox.html" in each for each in results(window, site, "CORS"))
 
 
 @pytest.mark.parametrize(("words", "page"), [("stream resume", "how-to/streams.html")])
 def test_search_finds_the_guide_first(window: WebDriver, site: str, words: str, page: str) -> None:
-    window.get(f"{site}/index.html")
-    window.find_element("css selector", ".md-search__input").send_keys(words)
-    found = eventually(window, lambda: window.execute_script(RESULTS))
-    assert page in found[0]
+    assert page in results(window, site, words)[0]
 
 
 def test_first_program_fits_the_page_of_a_small_laptop(window: WebDriver, site: str) -> None:
@@ -113,22 +123,10 @@ def test_each_picture_is_of_the_chosen_scheme(window: WebDriver, site: str) -> N
         eventually(window, lambda: window.execute_script(source).endswith(picture))  # noqa: B023
 
 
-TYPE = """
-const [question, input] = [arguments[0], document.querySelector(".md-search__input")];
-input.focus();
-input.value = question;
-input.dispatchEvent(new KeyboardEvent("keyup", {bubbles: true}));
-"""
-HEAD = "return document.querySelector('.md-search-result__meta').textContent"
-
-
 def test_search_shows_the_page_that_answers_a_question_among_the_first_three(window: WebDriver, site: str) -> None:
     missed = []
     for question, page, _ in QUESTIONS:
-        window.get(f"{site}/index.html")
-        window.execute_script(TYPE, question)
-        eventually(window, lambda: re.search(r"\d+ matching|No matching", window.execute_script(HEAD)))
-        found = [each.partition(".html")[0].rpartition(site)[2] for each in window.execute_script(RESULTS)]
+        found = [each.partition(".html")[0].rpartition(site)[2] for each in results(window, site, question)]
         if not any(each.endswith(page) for each in list(dict.fromkeys(found))[:3]):
             missed.append(question)
     assert len(missed) <= len(QUESTIONS) // 10, missed

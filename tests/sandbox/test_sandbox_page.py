@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +15,22 @@ import pytest
 from interactor_ext.sandbox import Sandbox
 from tests.support import patient
 from tests.support.browser import eventually
+from tests.support.chat_driver import Words
 from tests.support.inspector_page import Page, origin
 from tests.support.sandbox_caller import Caller
 
 pytestmark = pytest.mark.full  # drives a browser
 
-pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.inspector_fixtures"]
+pytest_plugins = [
+    *("tests.support.sandbox_fixtures", "tests.support.inspector_fixtures", "tests.support.chat_fixtures"),
+]
 
 ATTACK = "<img src=x onerror=\"document.title='broken in'\"><script>document.title='broken in'</script>"
 STATES = json.loads(Path(__file__).with_name("page_states.json").read_text())
 STATES[0]["presentation"]["config"]["title"] += ATTACK
 
 
-@pytest.fixture(scope="module")
-def slow_sandbox() -> Iterator[Sandbox]:
-    with Sandbox(word_delay=0.05).run() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(slow_sandbox: Sandbox) -> Sandbox:
-    slow_sandbox.reset()
-    return slow_sandbox
-
-
-def test_page_sends_message_and_streams_reply(inspector: Page, caller: Caller) -> None:
+def test_page_sends_message_and_streams_reply(inspector: Page, caller: Caller, words: Words) -> None:
     room = caller.make("/rooms", assistant_id=caller.assistant(name="Ada")["id"], metadata={"note": ATTACK})
     inspector.open("rooms")
     inspector.shows("#room-facts", "onerror")
@@ -52,9 +42,9 @@ def test_page_sends_message_and_streams_reply(inspector: Page, caller: Caller) -
     inspector.press("Send")
     inspector.shows("#messages .user", "word119")
     first = eventually(inspector.browser, lambda: inspector.text("#messages .draft .content"))
-    longer = eventually(inspector.browser, lambda: len(inspector.text("#messages .draft .content")) > len(first))
-    assert longer
-    assert len(first) < len(question)
+    words.let(1)
+    eventually(inspector.browser, lambda: len(inspector.text("#messages .draft .content")) > len(first))
+    words.let_all()
     inspector.shows("#messages .assistant:not(.draft) .content", "word119")
     eventually(inspector.browser, lambda: not inspector.text("#messages .draft"))
     assert [each["role"] for each in caller.messages(room)] == ["user", "assistant"]
@@ -195,6 +185,7 @@ def test_request_leads_to_its_deliveries_with_their_attempts_on_a_line_of_time(
 ) -> None:
     for _ in range(2):
         caller.make("/webhooks", url="http://127.0.0.1:1/hook", events=["room.message.created"])
+    sandbox.clock.freeze()
     caller.make(f"/rooms/{caller.room()['id']}/messages", content="Hi", role="system")
     sandbox.wait_for_deliveries()
     sandbox.clock.advance(31)

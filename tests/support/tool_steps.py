@@ -19,14 +19,14 @@ STEPS = ["claim", "claimed", "begin", "begun", "act", "acted", "submitted", "don
 class _Stepping:
     """A ledger that pauses before and after each step until the parent continues it."""
 
-    def __init__(self, inner: Any, step: Callable[[str], None]) -> None:
+    def __init__(self, inner: Any, step: Callable[..., None]) -> None:
         self._inner, self._step = inner, step
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
     def claim(self, key: str, token: str, lease: float) -> Any:
-        self._step("claim")
+        self._step("claim", key, token)
         state = self._inner.claim(key, token, lease)
         self._step("claimed")
         return state
@@ -40,15 +40,25 @@ class _Stepping:
 
 
 def _run(
-    parent: Connection, settings: dict[str, Any], open_ledger: Callable[[], Any], effects: Path, call: Any, room: str
+    parent: Connection,
+    settings: dict[str, Any],
+    open_ledger: Callable[[], Any],
+    effects: Path,
+    call: Any,
+    room: str,
+    claim_of_the_dead: tuple[str, ...] = (),
 ) -> None:
-    _ledger._LEASE, _ledger._POLL_PAUSE = 0.2, 0.02
+    _ledger._POLL_PAUSE = 0.02
 
-    def step(name: str) -> None:
-        parent.send(name)
+    def step(name: str, *claim: str) -> None:
+        parent.send((name, claim))
         parent.recv()
 
-    tools = ToolSet(ledger=_Stepping(open_ledger(), step))
+    ledger = open_ledger()
+    if claim_of_the_dead:
+        # As the end of its lease would. A short lease could end before the process is killed.
+        ledger.release(*claim_of_the_dead)
+    tools = ToolSet(ledger=_Stepping(ledger, step))
 
     def charge(context: ToolContext) -> str:
         """Charges the customer."""
@@ -74,16 +84,20 @@ class Runner:
         self._process.start()
         theirs.close()
 
-    def kill_at(self, step: str) -> None:
-        while self._connection.recv() != step:
+    def kill_at(self, step: str) -> tuple[str, ...]:
+        """Returns its claim."""
+        claim: tuple[str, ...] = ()
+        while (said := self._connection.recv())[0] != step:
+            claim = said[1] or claim
             self._connection.send("go")
         assert self._process.pid is not None
         os.kill(self._process.pid, 9)
         self._end()
+        return claim
 
     def finish(self) -> list[str]:
         """Let it run to its end, and return the ids of the calls whose outcome it doesn't know."""
-        while isinstance(said := self._connection.recv(), str):
+        while isinstance(said := self._connection.recv(), tuple):
             self._connection.send("go")
         self._end()
         unknown: list[str] = said

@@ -111,7 +111,7 @@ async def test_scrape_counts_requests_errors_tokens_and_streams(sandbox: Sandbox
             sandbox.emit(room_id, {"type": "error", "error": {"code": "X", "message": "no"}})
             await anext(stream)
         silent = user.rooms.stream(room_id, max_reconnects=0)
-        (silent._value if mode == "sync" else silent)._idle_timeout = 0.2
+        (silent._value if mode == "sync" else silent)._idle_timeout = 2.5  # also for the head of the response
         async with silent as stream:
             with pytest.raises(InteractorError):
                 await anext(stream)

@@ -60,8 +60,8 @@ def test_call_is_run_once_although_its_process_is_killed_at_any_step(
         with sandbox.client(namespace=NAMESPACE) as user:
             (pending,) = user.messages.send(room, f"/tool {tool}").tool_calls or ()
         arguments = (settings, open_ledger, effects, pending, room)
-        Runner(*arguments).kill_at(killed_at)
-        unknown = Runner(*arguments).finish()
+        claim = Runner(*arguments).kill_at(killed_at)
+        unknown = Runner(*arguments, claim).finish()
         keys = effects.read_text().split()
         with sandbox.client(namespace=NAMESPACE) as user:
             (done,) = [
