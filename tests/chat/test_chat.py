@@ -14,13 +14,13 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from interactor_client.models import MessageComplete, MessageDelta, UnknownEvent
 from interactor_ext import APITimeoutError, NotFoundError, PermissionDeniedError, StreamError, ValidationError
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.platform import conversation
+from tests.support import patient
 from tests.support.cases import NIGHTLY
 from tests.support.chaos_proxy import LOST, ChaosProxy
 from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, under_deadline, user_of
@@ -539,7 +539,8 @@ def test_browser_that_leaves_ends_its_chat_at_once(tmp_path: Path, sandbox: Sand
     room = new_room(sandbox)
     with closing(Served([*UVICORN, "replies:app"], sandbox.env, tmp_path)) as served:
         served.wait_until_it_answers("/docs")
-        with httpx.stream("GET", f"{served.origin}/rooms/{room}/answer", params={"question": "Hello?"}) as answer:
+        url, question = f"{served.origin}/rooms/{room}/answer", {"question": "Hello?"}
+        with patient.Client() as browser, browser.stream("GET", url, params=question) as answer:
             texts = answer.iter_text()  # kept: httpx closes the connection when the iterator goes
             assert next(texts)
             assert sandbox.open_streams == 1

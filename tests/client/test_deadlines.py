@@ -70,7 +70,7 @@ def test_retry_pause_longer_than_deadline_raises_at_once(mode: str) -> None:
 
 
 @sync_and_async
-@pytest.mark.parametrize(("timeout", "most"), [(30, 5), (2, 2)])
+@pytest.mark.parametrize(("timeout", "most"), [(30, 5), (4, 4)])
 def test_connecting_takes_five_seconds_of_the_timeout_at_most(mode: str, timeout: float, most: float) -> None:
     seconds: list[float] = []
 
@@ -81,7 +81,7 @@ def test_connecting_takes_five_seconds_of_the_timeout_at_most(mode: str, timeout
     options = settings_of("http://dead.internal", timeout=timeout, max_retries=0, transport=httpx.MockTransport(answer))
     with pytest.raises(ServerError):
         call(mode, options, lambda client: client.get_access_token())
-    assert most - 1 < seconds[0] <= most
+    assert most - 3 < seconds[0] <= most
 
 
 class Trickling(httpx.BaseTransport):

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import gc
 import importlib
 import inspect
 import pickle
@@ -36,6 +35,7 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import example
 from interactor_ext.webhooks import CredentialExpiredEvent, WebhookRouter, WebhookVerifier
 from tests.support.contract import platform_operations
+from tests.support.waiting import collect_garbage
 
 KEYS = {"client_id": "app_1", "client_secret": "s3cr3t"}
 ROWS = [
@@ -205,7 +205,7 @@ def test_chat_that_is_never_entered_says_that_nothing_was_sent(interactor_client
 
     def drop() -> bool:
         user.chat("room_1", "Hi")
-        gc.collect()
+        collect_garbage()
         close_later((done := threading.Event()).set)  # the warning comes from the same thread, and before it
         return done.wait(60)
 

@@ -69,7 +69,7 @@ async def test_views_do_not_affect_each_other(mode: str, wire: Wire) -> None:
     async with opened(mode, wire.settings) as client:
         a = client.namespace("a")
         b = a.namespace("b")
-        quick = a.with_options(timeout=1, max_retries=2)
+        quick = a.with_options(timeout=60, max_retries=2)
         assert quick.namespace("c").config is client.config
         for view in (client, a, b, quick, quick.namespace("c"), a, client):
             await view.assistants.list()

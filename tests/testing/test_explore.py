@@ -128,7 +128,7 @@ def test_requests(tmp_path: Path) -> None:
 
 # A server of one of the RECEIVERS.
 RECEIVING = """
-import io, json, socket, subprocess, sys, threading, time
+import io, json, secrets, subprocess, sys, threading, time
 from contextlib import suppress
 from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -223,10 +223,12 @@ def test_own_reader(interactor_client):
     assert len(ids) == len(set(ids))
 
 SERVER = '''
-import sys, threading
+import os, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Receiver(BaseHTTPRequestHandler):
     def store(self, body):
+        while sys.argv[1] == "afterwards" and not os.path.exists("acknowledged"):
+            time.sleep(0.01)
         with open("stored", "ab") as file:
             file.write(body)
     def do_POST(self):
@@ -234,7 +236,7 @@ class Receiver(BaseHTTPRequestHandler):
         if sys.argv[1] == "first":
             self.store(body)
         else:
-            threading.Timer(0.2, self.store, [body]).start()
+            threading.Thread(target=self.store, args=[body]).start()
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -247,9 +249,7 @@ server.serve_forever()
 
 @pytest.mark.parametrize("when", ["first", "afterwards"])
 def test_process(interactor_sandbox, interactor_client, when, tmp_path, interactor_explore):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = 10_000 + secrets.randbelow(20_000)  # those above could be another's by the time it starts again
     command = [sys.executable, "-c", SERVER, when, str(port)]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
@@ -257,8 +257,9 @@ def test_process(interactor_sandbox, interactor_client, when, tmp_path, interact
         user.webhooks.create(url=f"http://127.0.0.1:{port}/", events=["credential.connected"], secret="whsec_x")
         interactor_sandbox.add_credential("google", namespace="user_1")
         interactor_sandbox.wait_for_deliveries()
+        (tmp_path / "acknowledged").touch()
         stored = tmp_path / "stored"
-        for _ in range(100):
+        for _ in range(300):
             if stored.exists():
                 break
             time.sleep(0.01)

@@ -1,3 +1,4 @@
+import secrets
 import socket
 import sqlite3
 import subprocess
@@ -18,8 +19,7 @@ APP = Path(__file__).with_name("app.py")
 @pytest.fixture
 def receiver(interactor_sandbox: Sandbox, interactor_webhook_secret: str, tmp_path: Path) -> Iterator[None]:
     """The application in a process, which is started again when it ends, as by systemd."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
+    port = 10_000 + secrets.randbelow(20_000)  # the system assigns those above to others while it starts
     stopped, processes = Event(), []
 
     def supervise() -> None:
