@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import shutil
 import socket
 import ssl
 import subprocess
+import termios
 import threading
+import time
 import tomllib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
@@ -86,6 +89,8 @@ class ServerOfRow(Server):
     def respond_oddly(self, connection: Connection) -> bool:
         self.served.append(connection)
         data, then = self._row.data, self._row.then
+        if then == "stall":
+            wait_for_full_buffers(connection.socket)
         try:
             with contextlib.suppress(OSError):  # many a client hangs up at the first wrong byte
                 for start in range(0, len(data), self._size):
@@ -102,6 +107,13 @@ class ServerOfRow(Server):
         finally:
             self.done.set()
         return then in ("keep", "half-close")
+
+
+def wait_for_full_buffers(sock: socket.socket) -> None:
+    """Until the client can send no more, as far as can be seen from here."""
+    before = b""
+    while before != (before := fcntl.ioctl(sock, termios.FIONREAD, bytes(4))):
+        time.sleep(0.05)
 
 
 def client_of(mode: str, verify: bool | ssl.SSLContext = True) -> Any:

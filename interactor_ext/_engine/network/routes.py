@@ -178,10 +178,20 @@ def check_protocol(secured: ssl.SSLObject) -> None:
         )
 
 
-def is_readable(sock: Any) -> bool:
-    """Whether the server has sent anything or closed the connection."""
+def is_readable(sock: Any, wait_to_write: float | None = 0) -> bool:
+    """Whether the server has sent anything or closed the connection.
+
+    Waits at most this many seconds until it has, or until bytes can be sent to it. Then raises TimeoutError.
+    """
+    writers = [] if wait_to_write == 0 else [sock]
     if hasattr(select, "poll"):  # not on Windows, nor if eventlet has patched Python
         poll = select.poll()
-        poll.register(sock, select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([sock], [], [], 0)[0])
+        poll.register(sock, select.POLLIN | (select.POLLOUT if writers else 0))
+        events = poll.poll(wait_to_write and wait_to_write * 1000)
+        is_ready, found = bool(events), any(event & ~select.POLLOUT for _, event in events)
+    else:
+        readable, writable, _ = select.select([sock], writers, [], wait_to_write)
+        is_ready, found = bool(readable or writable), bool(readable)
+    if writers and not is_ready:
+        raise TimeoutError("timed out")
+    return found

@@ -38,6 +38,8 @@ T = TypeVar("T")
 _CLOSED = "the transport was closed in the meantime"
 # How often a thread that looks up a name or connects checks whether its connection was closed: nothing wakes it.
 _CHECK_SECONDS = 0.1
+RECORD = 1 << 14
+"""Bytes in the largest record of TLS (RFC 8446, section 5.1)."""
 
 
 class SyncConnection:
@@ -134,11 +136,12 @@ class SyncConnection:
     def _write(self, exchange: Exchange, request: httpx.Request, pieces: Iterable[bytes]) -> None:
         for number, data in enumerate(pieces):
             try:
-                if number and self._is_answered(exchange):
-                    exchange.cut_off()
-                    return
                 while data:
-                    self._socket.settimeout(seconds_for(request, "write"))
+                    seconds = seconds_for(request, "write")
+                    if number and self._is_answered(exchange, seconds):
+                        exchange.cut_off()
+                        return
+                    self._socket.settimeout(seconds)
                     data = data[self._socket.send(data) :]
             except TimeoutError as error:
                 if is_injected(error):
@@ -150,9 +153,9 @@ class SyncConnection:
                 exchange.cut_off()  # a server may send its response and close
                 return
 
-    def _is_answered(self, exchange: Exchange) -> bool:
-        """Whether the response has come before the whole request was sent."""
-        if is_readable(self._socket):
+    def _is_answered(self, exchange: Exchange, seconds: float | None) -> bool:
+        """Whether the response has come before the whole request was sent. Waits until it has, or more can be sent."""
+        if is_readable(self._socket, seconds):
             self._socket.settimeout(0)
             with contextlib.suppress(BlockingIOError):  # some TLS records carry no data
                 exchange.receive(self._socket.recv(PIECE))
@@ -277,9 +280,11 @@ class Tls:
             return b""
 
     def send(self, data: bytes) -> int:
-        return self._run(partial(self.ssl_object.write, data))
+        """Sends what a socket that can be written to takes without waiting, so that a response is not missed."""
+        return self._run(partial(self.ssl_object.write, data[:RECORD]))
 
-    sendall = send
+    def sendall(self, data: bytes) -> None:
+        self._run(partial(self.ssl_object.write, data))
 
     def pending(self) -> int:
         below = self._socket.pending() if isinstance(self._socket, Tls) else 0
