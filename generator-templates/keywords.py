@@ -48,6 +48,7 @@ _REQUIRED = {
     "Parameter": ("name", "in"),
     "RequestBody": ("content",),
     "SecurityScheme": ("type",),
+    "ServerVariable": ("default",),
     "Tag": ("name",),
     "TokenFlow": ("tokenUrl",),
 }
@@ -140,6 +141,10 @@ class _Walk:
                 yield from self.of(keyword.type, value, at)
         if kind == "Schema":
             yield from self._schema(part, pointer)
+        elif kind == "Server":
+            for name in re.findall("{([^{}]*)}", str(part.get("url"))):
+                if name not in (part.get("variables") or {}):
+                    yield Problem(below(pointer, "url"), f"The variable {name!r} isn't described in 'variables'.")
         elif kind == "SecurityScheme" and part.get("type") == "apiKey":
             yield from _missing(("name", "in"), part, pointer)
         elif kind == "SecurityRequirement":
@@ -163,7 +168,7 @@ class _Walk:
         for each in kinds:
             if each not in TYPES:
                 yield Problem(below(pointer, "type"), f"Unknown type {each!r}.{_suggestion(str(each), TYPES)}")
-        for key in ("anyOf", "oneOf", "type"):
+        for key in ("anyOf", "enum", "oneOf", "type"):
             if schema.get(key) == []:
                 yield Problem(below(pointer, key), "Must not be empty.")
         if types == "array" and "items" not in schema:

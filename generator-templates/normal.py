@@ -185,7 +185,7 @@ class Normal:
         with_files = [each for each in forms if self._has_files(content[each])]
         written = min(with_files or content, key=lambda each: order.index(kinds[each]))
         kind, media, place = kind_of(written), content[written], below(f"{pointer}/content", written)
-        if kind in ("events", "lines") and order is BODIES:
+        if order is BODIES and (kind in ("events", "lines") or (kind == "multipart" and "/form-data" not in written)):
             self._refuse(place, f"The media type {written!r} of a request is not supported.")
         if kind in ("multipart", "form") and order is ANSWERS:
             self._refuse(place, f"The media type {written!r} of a response is not supported.")
@@ -238,6 +238,8 @@ class Normal:
             if len(kinds) > 1 and {"object", "array"} & {*kinds}:
                 shape = {key: value for key, value in schema.items() if key not in _ANNOTATIONS}
                 schema = {**_annotations(schema), "anyOf": [{**shape, "type": each} for each in kinds]}
+        if "const" in schema and (schema["const"] is None or not _fits(schema["const"], schema.get("type"))):
+            schema["enum"] = [schema.pop("const")]
         if "enum" in schema:
             nullable |= None in schema["enum"]
             schema = _enumerated(schema)
@@ -508,19 +510,28 @@ def _is_rule(schema: Any) -> bool:
 
 
 def _enumerated(schema: Json) -> Json:
-    """Values of one type are an enum. Of several types, or of numbers, Python has no literals."""
+    """Values of one type are an enum. Of several types, or of numbers, Python has no literals. The type decides which
+    strings, such as "true", YAML reads as something else."""
     values = [each for each in schema["enum"] if each is not None]
     rest = {key: value for key, value in schema.items() if key != "enum"}
     if not values:
         return {**rest, "type": "null"}
-    if all(type(each) is str for each in values) or all(type(each) is int for each in values):
-        return {**schema, "enum": list(dict.fromkeys(values)), "type": _JSON_TYPES[type(values[0])]}
-    if len(values) == 1 and type(values[0]) is bool:
-        return {key: value for key, value in rest.items() if key != "type"} | {"const": values[0]}
-    kinds = list(dict.fromkeys(_JSON_TYPES.get(type(each), "object") for each in values))
-    kinds = [each for each in kinds if not (each == "integer" and "number" in kinds)]
+    if all(_fits(each, rest.get("type")) for each in values):
+        if all(type(each) is str for each in values) or all(type(each) is int for each in values):
+            return {**schema, "enum": list(dict.fromkeys(values)), "type": _JSON_TYPES[type(values[0])]}
+        if len(values) == 1 and type(values[0]) is bool:
+            return {key: value for key, value in rest.items() if key != "type"} | {"const": values[0]}
+        kinds = list(dict.fromkeys(_JSON_TYPES.get(type(each), "object") for each in values))
+        kinds = [each for each in kinds if not (each == "integer" and "number" in kinds)]
+        rest["type"] = kinds[0] if len(kinds) == 1 else kinds
     about = f"{rest.get('description', '')}\n\nOne of {', '.join(map(repr, values))}.".strip()
-    return {**rest, "type": kinds[0] if len(kinds) == 1 else kinds, "description": about}
+    return {**rest, "description": about}
+
+
+def _fits(value: Any, kinds: str | list[str] | None) -> bool:
+    """Whether a value has one of these types, if there are any."""
+    kind = _JSON_TYPES.get(type(value), "object")
+    return not kinds or kind in kinds or (kind == "integer" and "number" in kinds)
 
 
 _JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array"}

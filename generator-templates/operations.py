@@ -267,6 +267,7 @@ def _path(path: str, fields: tuple[Field, ...], at: str) -> tuple[tuple[Field, .
     url = in_f_string_literal(path) if fields else quoted(path)
     for field in fields:
         value = field.name if field.type.kind == "str" else f"as_text('{field.key}', {field.name})"
+        value += ", ','" * (field.type.kind in ("dict", "list", "map", "model"))
         url = url.replace(f"{{{{{field.key}}}}}", f"{{path_segment('{field.key}', {value})}}")
     return tuple(sorted(fields, key=lambda each: names.index(each.key))), url
 
@@ -279,11 +280,15 @@ def _body(types: Types, written: Json, taken: set[str]) -> Body:
     set_by_httpx = {"json": "application/json", "data": "application/x-www-form-urlencoded", "files": media}
     if "*" in media:
         media = set_by_httpx.get(argument, "application/octet-stream")
-    header = "" if media == set_by_httpx.get(argument) else quoted(media)
+    null = argument == "json" and field.type.nullable  # which httpx would send as no body
+    header = "" if media == set_by_httpx.get(argument) and not null else quoted(media)
     encoding = written["content"][written["x-media"]].get("encoding") or {}
     types_of_parts = {name: each["contentType"] for name, each in encoding.items() if each.get("contentType")}
     part_types = {name: each for name, each in types_of_parts.items() if not {*each} & {*"*,"}}
-    whole = Body(field=field, argument=argument, media_type=header, model=None, fields=(field,), part_types=part_types)
+    if argument in ("data", "files") and field.type.kind not in ("any", "dict", "map", "model", "union"):
+        raise RefusedError(schema["x-at"], f"The media type {media!r} needs an object.")
+    about = {"field": field, "argument": argument, "media_type": header, "part_types": part_types, "null": null}
+    whole = Body(**about, model=None, fields=(field,))
     if field.type.kind != "model":
         return whole
     model = field.type.annotation

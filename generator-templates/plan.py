@@ -46,7 +46,7 @@ class Type:
     """The type of a value."""
 
     kind: str
-    """any, bool, bytes, const, date, datetime, dict, int, list, map, model, null, number, str or union.
+    """any, bool, bytes, const, date, datetime, date_or_datetime, dict, int, list, map, model, null, number, str, union.
 
     An object without documented properties is a map if its values have a type, otherwise a dict.
     """
@@ -178,6 +178,8 @@ class Body:
     field: Field
     argument: str
     """httpx's argument: json, data, files or content."""
+    null: bool
+    """Whether it's JSON that can be null."""
     media_type: str
     """For the header, quoted; "" if httpx sets it."""
     model: tuple[str, str] | None

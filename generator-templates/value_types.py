@@ -129,7 +129,8 @@ class Types:
         is_checked = "Any" not in annotations
         if nullable and is_checked:
             annotations.append("None")
-        only = others[0] if len(others) == 1 or all(each.kind in _TIMES for each in others) else None
+        only = _time(others) if all(each.kind in _TIMES for each in others) else None
+        only = others[0] if len(others) == 1 else only
         return Type(
             kind="union",
             annotation=" | ".join(annotations),
@@ -237,10 +238,15 @@ def _variants(types: list[tuple[Type, Json]], objects: Objects | None) -> Varian
     return Variants(
         objects=objects,
         arrays=arrays,
-        time=times[0] if times and not plain else None,
+        time=_time(times) if times and "str" not in plain else None,
         plain=tuple(plain),
         expected=" or ".join(expected),
     )
+
+
+def _time(times: list[Type]) -> Type:
+    """Return the type of what is a date, a time, or either."""
+    return times[0] if len({each.kind for each in times}) == 1 else replace(times[0], kind="date_or_datetime")
 
 
 def _discriminator(tags: dict[str, dict[str, list[str]]], least: int) -> str:

@@ -127,7 +127,7 @@ def call_advice(problem: str, function: Any, args: Sequence[Any], kwargs: Mappin
             if is_body and advice.startswith(": it takes")
             else f"{problem}{advice}"
         )
-    if len(args) == 1 and isinstance(args[0], dict) and not kwargs:
+    if len(args) == 1 and isinstance(args[0], dict) and not kwargs and "body" not in known:
         return f"{problem}: write {call}(**fields)"
     if "positional argument" in problem and (found := hint(sections, "positional")):
         return f"{problem}: write {found.text}"

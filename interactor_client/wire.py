@@ -44,8 +44,8 @@ ABSENT: Any = UNSET
 """UNSET as the value of a field that may be anything, before it is checked."""
 
 
-def path_segment(name: str, value: str) -> str:
-    """`value` as one segment of a URL path, whatever it contains.
+def path_segment(name: str, value: str, safe: str = "") -> str:
+    """`value` as one segment of a URL path, whatever it contains, with the characters `safe` unchanged.
 
     Raises:
         ValueError: `value` isn't a string, or would lead to another path: "", "." or "..".
@@ -54,7 +54,7 @@ def path_segment(name: str, value: str) -> str:
     if value in ("", ".", ".."):
         raise ValueError(f"{name} must not be {value!r}: it would address another resource")
     try:
-        return quote(value, safe="")
+        return quote(value, safe=safe)
     except UnicodeEncodeError:
         raise ValueError(f"{name} contains a lone surrogate, which a URL can't represent") from None
 
@@ -100,9 +100,9 @@ def as_text(name: str, value: Any) -> str:
     """`value` as text in a path, a header or a cookie; the items of a list and of an object separated by commas.
 
     Raises:
-        ValueError: `value` is None, or contains another list or object.
+        ValueError: `value` is None, or contains another list or object, or an item contains a comma.
     """
-    return ",".join(_texts(name, to_json(value)))
+    return _joined(name, _texts(name, to_json(value)), ",")
 
 
 def in_query(name: str, value: Any, style: str) -> dict[str, Any]:
@@ -128,9 +128,13 @@ def in_query(name: str, value: Any, style: str) -> dict[str, Any]:
     separator = {"comma": ",", "spaceDelimited": " ", "pipeDelimited": "|"}.get(style)
     if separator is None:
         return {name: texts}
+    return {name: _joined(name, texts, separator)}
+
+
+def _joined(name: str, texts: list[str], separator: str) -> str:
     if len(texts) > 1 and any(separator in text for text in texts):
         raise ValueError(f"{name} contains {separator!r}, which separates its items")
-    return {name: separator.join(texts)}
+    return separator.join(texts)
 
 
 def _texts(name: str, value: Any) -> list[str]:
@@ -301,6 +305,13 @@ def as_date(model: str, field: str, value: object) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise DecodeError(model, field, "is not a date in ISO 8601") from None
+
+
+def as_date_or_datetime(model: str, field: str, value: object) -> date:
+    try:
+        return as_date(model, field, value)
+    except DecodeError:
+        return as_datetime(model, field, value)
 
 
 def as_datetime(model: str, field: str, value: object) -> datetime:

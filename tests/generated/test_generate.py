@@ -27,6 +27,7 @@ generator.skip_without_generator()
 ROOT = Path(__file__).parents[2]
 DECLARATIONS = Path("interactor_ext", "relay", "static", "interactor-types.d.ts")
 TEXT = {"type": "string"}
+DAY = {**TEXT, "format": "date"}
 
 
 def reference(name: str) -> dict[str, str]:
@@ -78,7 +79,7 @@ SHAPES = {
             open_pet=reference("OpenPet"),
             nested={"type": "array", "items": {"type": "array", "items": {"type": "integer"}}},
             datetime={**TEXT, "format": "date-time"},
-            day={**TEXT, "format": "date"},
+            day=DAY,
             uuid={**TEXT, "format": "uuid"},
             maybe={"type": ["string", "null"]},
             defaulted={**TEXT, "default": "the server's"},
@@ -91,6 +92,11 @@ SHAPES = {
             either={"anyOf": [reference("Job"), reference("Missing")]},
             lists={"anyOf": [{"type": "array", "items": reference(each)} for each in ("Job", "Missing")]},
             map={"type": "object", "additionalProperties": reference("Part")},
+            days={"type": "object", "additionalProperties": DAY},
+            day_or_time={"anyOf": [DAY, {**TEXT, "format": "date-time"}]},
+            day_or_number={"anyOf": [DAY, {"type": "integer"}]},
+            flag={**TEXT, "enum": [True, False]},  # without quotes in YAML
+            nothing={"const": None},
             tree=reference("Tree"),
         ),
     },
@@ -122,7 +128,7 @@ DOCUMENT = {
                 "tags": ["things"],
                 "parameters": [
                     {"name": "from", "in": "path", "required": True, "schema": TEXT},
-                    {"name": "part-id", "in": "path", "required": True, "schema": TEXT},
+                    {"name": "part-id", "in": "path", "required": True, "schema": {"type": "array", "items": TEXT}},
                     {"name": "X-Dry-Run", "in": "header", "schema": {"type": "boolean"}},
                     {"name": "X-Count", "in": "header", "required": True, "schema": {"type": "integer"}},
                     {"name": "since", "in": "query", "schema": {**TEXT, "format": "date-time"}},
@@ -379,6 +385,11 @@ def test_unknown_union_variant_is_kept_unchanged(shapes: ModuleType, kind: Any) 
         ("time_or_part", "2025-01-15", datetime(2025, 1, 15, tzinfo=UTC)),
         ("parts_or_text", "text", "text"),
         ("either", {"neither": 1}, {"neither": 1}),
+        ("days", {"a": "2025-01-15"}, {"a": date(2025, 1, 15)}),
+        ("day_or_time", "2025-01-15", date(2025, 1, 15)),
+        ("day_or_time", "2025-01-15T00:00:00Z", datetime(2025, 1, 15, tzinfo=UTC)),
+        ("day_or_number", "2025-01-15", date(2025, 1, 15)),
+        ("flag", "true", "true"),
         ("tree", {"leaf": {"leaf": 1}}, {"leaf": {"leaf": 1}}),
     ],
 )
@@ -401,6 +412,7 @@ def test_value_of_every_shape_is_decoded(shapes: ModuleType, field: str, value: 
         ("parts_or_text", [{"name": "p", "parts": [{}]}], "parts_or_text[0].parts[0].name", "is missing"),
         ("maybe_part", {"name": "p", "whole": {"id": "x"}}, "maybe_part.whole.type", "is missing"),
         ("pet", "cat", "pet", "must be an object, not a string"),
+        ("nothing", 5, "nothing", "must be null, not an integer"),
         ("{br}ace", 5, "{br}ace", "must be a string, not an integer"),
     ],
 )
@@ -444,12 +456,17 @@ def test_body_without_model_is_parsed_as_documented(shapes: ModuleType) -> None:
     assert text._parse_success(httpx.Response(200, text="Hello")) == "Hello"
     binary = importlib.import_module("shapes_client.api.boxes.boxes")
     assert binary._parse_success(httpx.Response(200, content=b"\x00\xff")) == b"\x00\xff"
+    assert (binary._get_kwargs(body=None)["content"], binary._get_kwargs(body=5)["json"]) == (b"null", 5)
 
 
 def test_headers_and_paths_are_built_from_parameters(shapes: ModuleType) -> None:
     endpoint = importlib.import_module("shapes_client.api.things.get_thing_parts")
-    kwargs = endpoint._get_kwargs("a/b", "c", x_dry_run=False, x_count=3, since=datetime(2025, 1, 15, tzinfo=UTC))
-    assert kwargs["url"] == "/things/a%2Fb/parts/c"
+    with pytest.raises(ValueError, match="part-id contains ',', which separates its items"):
+        endpoint._get_kwargs("a/b", ["c,d", "e"], x_count=3)
+    kwargs = endpoint._get_kwargs(
+        "a/b", ["c", "d/e"], x_dry_run=False, x_count=3, since=datetime(2025, 1, 15, tzinfo=UTC)
+    )
+    assert kwargs["url"] == "/things/a%2Fb/parts/c,d%2Fe"
     assert kwargs["headers"] == {"X-Dry-Run": "false", "X-Count": "3"}
     assert kwargs["params"] == {"since": "2025-01-15T00:00:00+00:00"}
     assert endpoint.OPERATION.path == "/things/{from}/parts/{part-id}"

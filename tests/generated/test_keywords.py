@@ -348,7 +348,9 @@ def test_query_that_a_style_cannot_represent_is_refused(zoo: Zoo) -> None:
 
 
 def test_packages_pass_strict_type_checks(zoo: Zoo, tmp_path: Path) -> None:
-    without_models = PAWS.replace('$ref: "#/components/schemas/Paw"', "type: string").partition("components:")[0]
+    without_models = PAWS.replace(
+        '$ref: "#/components/schemas/Paw"', 'type: array, items: { type: [string, "null"] }'
+    ).partition("components:")[0]
     for name, text in {"without_models": without_models, "odd_names": PAWS.replace("toes", "src_dict")}.items():
         (tmp_path / f"{name}.yaml").write_text(text)
         options = ["--specification", f"{name}.yaml", "--output", name]
@@ -540,6 +542,32 @@ ERRORS = [
         f"17: {PAW}/properties/toes/discriminator: Only has an effect on objects: write it next to their union.",
     ),
     ("type: integer", "type: integer, enum: 5", f"17: {PAW}/properties/toes/enum: Must be an array."),
+    ("type: integer", "enum: []", f"17: {PAW}/properties/toes/enum: Must not be empty."),
+    (
+        "paths:",
+        "servers: [{ url: '/{tenant}' }]\npaths:",
+        "3: /servers/0/url: The variable 'tenant' isn't described in 'variables'.",
+    ),
+    (
+        "paths:",
+        "servers: [{ url: '/{tenant}', variables: { tenant: {} } }]\npaths:",
+        "3: /servers/0/variables/tenant: The keyword 'default' is missing.",
+    ),
+    *(
+        (
+            "responses:",
+            f"requestBody: {{ content: {{ {media_type}: {{ schema: {schema} }} }} }}\n      responses:",
+            f"7: {GET}/requestBody/content/{media_type.replace('/', '~1')}{error}",
+        )
+        for media_type, schema, error in (
+            ("multipart/mixed", "{}", ": The media type 'multipart/mixed' of a request is not supported."),
+            (
+                "multipart/form-data",
+                "{ type: string }",
+                "/schema: The media type 'multipart/form-data' needs an object.",
+            ),
+        )
+    ),
     ("title: Paws", "title: [Paws]", "2: /info/title: Must be a string."),
     ("type: integer", "oneOf: []", f"17: {PAW}/properties/toes/oneOf: Must not be empty."),
     (

@@ -61,7 +61,11 @@ paths:
       parameters: [{ name: idempotency-key, in: header, schema: { type: string } }]
       responses: { "200": { $ref: "#/components/responses/Map" } }
     put: { operationId: trace_map, tags: [maps], responses: { "200": { $ref: "#/components/responses/Map" } } }
-    patch: { operationId: tear_map, tags: [maps], responses: { "200": { $ref: "#/components/responses/Map" } } }
+    patch:
+      operationId: tear_map
+      tags: [maps]
+      requestBody: { content: { application/json: {} } }
+      responses: { "200": { $ref: "#/components/responses/Map" } }
   /maps/{id}:
     get:
       operationId: get_map
@@ -227,6 +231,7 @@ async def test_credentials_are_sent_as_the_document_says(
         (lambda atlas, _: atlas.fetch_image, ": write client.maps.get_image(...)"),
         (lambda atlas, _: atlas.maps.fetch_image, ": write maps.get_image(...)"),
         (lambda atlas, _: atlas.maps.get("1", timeout=5), ": it takes id, ink"),
+        (lambda atlas, _: atlas.maps.tear({}), ": write maps.tear(body=...)"),
         (lambda _, models: models.Map(name="Oslo").dict, ": it has from_dict, id, name, to_dict"),
         (lambda _, models: models.Plan, ": it has EVENT_MODELS, Drawn, Map, News, Other, Shelf, ShelfPaging"),
         (lambda _, models: models.Shelf().dict, ": it has from_dict, maps, paging, schema, to_dict"),
