@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import math
+from typing import Any, TypeVar
 
 from interactor_ext._engine.errors import ConfigurationError
-from interactor_ext._engine.waiting.around import is_async, is_generator
+from interactor_ext._engine.waiting.around import is_async, is_generator, signature_of
 
 T = TypeVar("T")
 
@@ -34,12 +35,13 @@ def require_callback(name: str, callback: object, *, is_awaited: bool = False) -
     raise ConfigurationError(f"{name} must be {kind}, not {callback!r}.")
 
 
-def require_methods(name: str, value: object, *methods: str) -> None:
-    """Raise ConfigurationError unless it is an object with these methods, all of them regular functions."""
-    if isinstance(value, type) or not all(is_regular(getattr(value, each, None)) for each in methods):
-        needed = "`, `".join(methods)
+def require_methods(name: str, value: object, *methods: str, is_awaited: bool = False, advice: str = "") -> None:
+    """Raise ConfigurationError unless it is an object with these methods, which may be async if they are awaited."""
+    usable = callable if is_awaited else is_regular
+    if isinstance(value, type) or not all(usable(getattr(value, each, None)) for each in methods):
+        kind, needed = "" if is_awaited else "regular (not `async def`) ", "`, `".join(methods)
         raise ConfigurationError(
-            f"{name} must be an object with the regular (not `async def`) methods `{needed}`, not {kind_of(value)}."
+            f"{name} must be an object with the {kind}methods `{needed}`, not {kind_of(value)}.{advice}"
         )
 
 
@@ -51,3 +53,30 @@ def kind_of(value: object) -> str:
 def is_regular(function: object) -> bool:
     """Whether a call runs the function's code at once, rather than returning a coroutine or a generator."""
     return callable(function) and not is_async(function) and not is_generator(function)
+
+
+def above_zero(value: Any, what: str, *, endless: bool = False) -> Any:
+    """Return the value. `endless` permits infinity."""
+    if not (is_number(value) and value > 0 and (endless or math.isfinite(value))):
+        raise ConfigurationError(f"{what} must be a number above 0, not {value!r}.")
+    return value
+
+
+def at_least_zero(value: Any, what: str) -> Any:
+    if not (is_number(value) and value >= 0 and math.isfinite(value)):
+        raise ConfigurationError(f"{what} must be a number from 0 up, not {value!r}.")
+    return value
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def require_function(value: Any, name: str) -> None:
+    """Raises ConfigurationError for a function that would do nothing, or that can't be called with one argument."""
+    if value is None or (signature := signature_of(value, name)) is None:
+        return
+    try:
+        signature.bind(b"")
+    except TypeError:
+        raise ConfigurationError(f"{name} must be a function of one parameter, not {value!r}.") from None

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import interactor_ext
 from interactor_client.advised import Advised
-from interactor_ext._engine.arguments import kind_of, require_kind
+from interactor_ext._engine.arguments import above_zero, at_least_zero, kind_of, require_kind
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.lazy import lazy_names
 from interactor_ext._engine.limits.buckets import Tier, Tiers
@@ -32,7 +32,6 @@ from interactor_ext.relay._reader import HubOptions
 from interactor_ext.relay._routes import Options, Routes
 from interactor_ext.relay._static import SCRIPTS
 from interactor_ext.tools._tool_set import Tools, tool_set
-from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks.asgi import answer_other
 
 if TYPE_CHECKING:

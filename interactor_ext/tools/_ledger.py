@@ -12,15 +12,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from interactor_ext._engine.arguments import require_methods
 from interactor_ext._engine.effects import Effects, Pause, seconds_until
 from interactor_ext._engine.errors import APITimeoutError, InteractorError
 from interactor_ext._engine.logs import tools_logger as logger
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext._interactor import models
 from interactor_ext.tools._calls import ErrorResult, PendingCall, error_result, has_result, newest_messages
-from interactor_ext.webhooks._settings import require_methods
 from interactor_ext.webhooks._threads import StoreCalls
-from interactor_ext.webhooks.stores._contract import ClaimState
+from interactor_ext.webhooks.stores._contract import ADVICE, ClaimState
 from interactor_ext.webhooks.stores._memory import MemoryEventStore
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Ledger:
     """`unknown` holds the newest calls with an unknown outcome."""
 
     def __init__(self, store: EventStore) -> None:
-        require_methods(store, "ledger", "claim", "complete")
+        require_methods("ledger", store, "claim", "complete", is_awaited=True, advice=ADVICE.format("ledger"))
         self.store = store
         self.calls = StoreCalls(in_memory=isinstance(store, MemoryEventStore))
         self.unknown: deque[PendingCall] = deque(maxlen=_MAX_UNKNOWN)

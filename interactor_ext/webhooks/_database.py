@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
+from interactor_ext._engine.arguments import above_zero, at_least_zero
 from interactor_ext._engine.fork import after_fork_in_child, fork_safe_lock, notice_fork
 from interactor_ext.webhooks._names import TABLES, renaming
-from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._sql import SQLBacked, rendered, statements_of
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from interactor_ext._engine.arguments import above_zero
 from interactor_ext._engine.effects import Effects, Invoke, run_sync
 from interactor_ext._engine.errors import ConfigurationError, InteractorError, WebhookStoreError
 from interactor_ext._engine.fork import after_fork_in_child
 from interactor_ext._engine.waiting.threads import DaemonThreads
 from interactor_ext.webhooks._names import TABLES, renaming
-from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks._sql import SQLBacked, rendered
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL
 

@@ -8,8 +8,8 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from interactor_ext._engine.arguments import at_least_zero
 from interactor_ext._engine.errors import WebhookBusyError, WebhookPayloadError
-from interactor_ext.webhooks._settings import at_least_zero
 from interactor_ext.webhooks.stores._memory import MemoryEventStore
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 from interactor_client import models
 from interactor_client.errors import DecodeError
 from interactor_client.wire import as_datetime
+from interactor_ext._engine.arguments import is_number
 from interactor_ext._engine.errors import WebhookPayloadError
-from interactor_ext.webhooks._settings import is_number
 
 Body = bytes | bytearray | memoryview | str
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from interactor_ext._engine.arguments import require_function
 from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
 from interactor_ext._engine.errors import WebhookError
-from interactor_ext.webhooks._settings import require_function
 from interactor_ext.webhooks.signature import WebhookVerifier
 
 _KNOWN_HERE_ALONE = (

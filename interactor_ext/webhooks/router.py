@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
 from interactor_client.accepted import event_types
 from interactor_client.advised import Advised
-from interactor_ext._engine.arguments import kind_of
+from interactor_ext._engine.arguments import above_zero, at_least_zero, kind_of, require_function, require_methods
 from interactor_ext._engine.effects import Effects, Invoke, Renewal, run_async, run_sync
 from interactor_ext._engine.errors import (
     ConfigurationError,
@@ -41,7 +41,6 @@ from interactor_ext.webhooks._handlers import (
 )
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._names import OVERDUE_SECONDS, prefix_of, warn_of_twins, warn_of_unserved
-from interactor_ext.webhooks._settings import above_zero, at_least_zero, require_function, require_methods
 from interactor_ext.webhooks._threads import CALLER_THREADS, StoreCalls, handler_threads
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
@@ -50,7 +49,7 @@ from interactor_ext.webhooks.aws_lambda import answer_event
 from interactor_ext.webhooks.events import Body, parse_event, raw_body, validation_error_of
 from interactor_ext.webhooks.queue._contract import EventSink
 from interactor_ext.webhooks.signature import REMEMBERED
-from interactor_ext.webhooks.stores._contract import ClaimState, EventStore, body_key, store_key
+from interactor_ext.webhooks.stores._contract import ADVICE, ClaimState, EventStore, body_key, store_key
 from interactor_ext.webhooks.stores._memory import MemoryEventStore
 from interactor_ext.webhooks.wsgi import WSGIReceiver
 
@@ -64,6 +63,11 @@ else:
 HandOver = Callable[[bytes], Any]
 H = TypeVar("H", bound=Handler)
 S = TypeVar("S")
+
+_ADVICE_ON_QUEUES = (
+    " Write queue=SQLiteEventQueue(path) or PostgresEventQueue(dsn), or with a task queue pass a function that accepts "
+    "deliveries as hand_over."
+)
 
 # After the store was unreachable, or too many handlers ran at once.
 _RETRY_SECONDS = 30.0
@@ -130,8 +134,11 @@ class WebhookRouter(Advised, calls=True):
         if isinstance(verifier, type) or not callable(getattr(verifier, "verify", None)):
             given = "the secret" if isinstance(verifier, str | bytes) else kind_of(verifier)
             raise ConfigurationError(f"A webhook router needs a verifier, not {given}: write WebhookVerifier(secret).")
-        require_methods(store, "store", "claim", "complete", "release")
-        require_methods(queue, "queue", "put")
+        if store is not None:
+            advice = ADVICE.format("store")
+            require_methods("store", store, "claim", "complete", "release", is_awaited=True, advice=advice)
+        if queue is not None:
+            require_methods("queue", queue, "put", is_awaited=True, advice=_ADVICE_ON_QUEUES)
         require_function(hand_over, "hand_over=")
         if store is not None and queue is not None:
             raise ConfigurationError("A queue remembers events itself. Give the router a store or a queue, not both.")

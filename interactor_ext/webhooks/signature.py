@@ -9,7 +9,6 @@ clocks. A replay is stopped by the `idempotency_key` inside the signed body, and
 from __future__ import annotations
 
 import hmac
-import math
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Never, Self
 
 from interactor_client.advised import Advised
+from interactor_ext._engine.arguments import at_least_zero
 from interactor_ext._engine.errors import ConfigurationError, WebhookVerificationError
 from interactor_ext._interactor import models
 from interactor_ext.webhooks._headers import EVENT, SIGNATURE, TIMESTAMP, Headers, signature_and_timestamp
@@ -87,10 +87,8 @@ class WebhookVerifier(Advised, calls=True):
         if others:
             raise TypeError('Pass several secrets as one argument, the newest first: WebhookVerifier(["new", "old"]).')
         self._keys = _keys(secrets)
-        if tolerance is not None and not (math.isfinite(tolerance) and tolerance >= 0):
-            raise ConfigurationError(
-                "The tolerance must be a number of seconds from 0 up, or None to turn the check off."
-            )
+        if tolerance is not None:
+            at_least_zero(tolerance, "The tolerance in seconds")
         self._tolerance = tolerance
         self.clock = clock
 

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from interactor_ext._engine.arguments import above_zero
 from interactor_ext._engine.effects import Effects, Invoke, Renewal, run_sync
 from interactor_ext._engine.logs import webhooks_logger as logger
-from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, from_text, next_attempt, prepare, to_text
 from interactor_ext.webhooks.queue._contract import QueuedEvent
 from interactor_ext.webhooks.worker._worker import QueueLoop

@@ -172,7 +172,8 @@ def test_call_of_a_chat_that_has_died_is_resumed_once(mode: str, sandbox: Sandbo
     assert runs == [1]
     for wrong in ("redis://localhost", SQLiteEventStore, 5):
         with pytest.raises(
-            ConfigurationError, match=r"A ToolSet needs a ledger, not .*: write ledger=SQLiteEventStore"
+            ConfigurationError,
+            match=r"ledger must be .* methods `claim`, `complete`, not .* Write ledger=SQLiteEventStore",
         ):
             ToolSet(ledger=wrong)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=r"tools\.resume needs a ledger"):

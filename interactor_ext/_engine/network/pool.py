@@ -19,7 +19,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import httpx
 
-from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.arguments import above_zero
 from interactor_ext._engine.fork import fork_safe_lock
 from interactor_ext._engine.waiting import Waiter
 
@@ -76,12 +76,9 @@ C = TypeVar("C", bound=Connection)
 
 def checked_limits(max_connections: int, max_streams: int, keepalive_expiry: float) -> tuple[int, int, float]:
     """Return the limits of a transport. Raises ConfigurationError for one that no call could work with."""
-    for name, value in (("max_connections", max_connections), ("max_streams", max_streams)):
-        if not isinstance(value, int) or value < 1:
-            raise ConfigurationError(f"{name}= must be a whole number from 1 up, not {value!r}.")
-    if not (isinstance(keepalive_expiry, int | float) and keepalive_expiry >= 0):
-        raise ConfigurationError(f"keepalive_expiry= must be a number of seconds from 0 up, not {keepalive_expiry!r}.")
-    return max_connections, max_streams, keepalive_expiry
+    if keepalive_expiry != 0:
+        above_zero(keepalive_expiry, "keepalive_expiry=", endless=True)
+    return above_zero(max_connections, "max_connections="), above_zero(max_streams, "max_streams="), keepalive_expiry
 
 
 class Places:

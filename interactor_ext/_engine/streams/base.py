@@ -12,7 +12,7 @@ import httpx
 
 from interactor_client.advised import missing
 from interactor_client.types import OnInvalid, OnReconnect
-from interactor_ext._engine.arguments import require_callback
+from interactor_ext._engine.arguments import kind_of, require_callback
 from interactor_ext._engine.call import Call, describe_request, secrets_of
 from interactor_ext._engine.errors import (
     APIConnectionError,
@@ -82,10 +82,9 @@ class BaseStream(Generic[E]):
         max_event_size: int = DEFAULT_MAX_EVENT_SIZE,
     ) -> None:
         if not isinstance(last_event_id, str):
-            kind = type(last_event_id).__name__
             raise ConfigurationError(
-                f'last_event_id must be a string, not {kind}: the id of the last event you handled, or "" to '
-                "start with new events"
+                f"last_event_id must be a string, not {kind_of(last_event_id)}: the id of the last event you handled, "
+                'or "" to start with new events'
             )
         for name, callback in (("on_reconnect", on_reconnect), ("on_invalid", on_invalid)):
             require_callback(name, callback, is_awaited=self._awaits_callbacks)

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 import httpx
 
+from interactor_client import wire
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.logs import depth_of_caller
 
@@ -110,9 +111,7 @@ def header_problem(name: object, value: object, namespace: str | None, allowed: 
         return None
     if not isinstance(value, str):
         return f"headers: the value of {name} must be a string, not {type(value).__name__}"
-    if value != value.strip():
-        return f"headers: the value of {name} begins or ends with white space, which wouldn't reach the server"
-    return f"headers: the value of {name} contains a control character" if _holds_control(value) else None
+    return wire.header_problem([(name, value)])
 
 
 def query_problem(name: object, value: object, namespace: str | None) -> str | None:

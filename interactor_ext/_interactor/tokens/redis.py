@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from interactor_ext._engine.arguments import above_zero
 from interactor_ext._engine.equality import EqualBySettings
 from interactor_ext._engine.redis_clients import blocking
 from interactor_ext._interactor.tokens import Token, parse_token
@@ -33,8 +34,7 @@ class RedisTokenStore(EqualBySettings):
     """
 
     def __init__(self, redis: Any, *, prefix: str = "interactor:token:", lock_expiry: float = 10.0) -> None:
-        if not (math.isfinite(lock_expiry) and lock_expiry > 0):
-            raise ValueError(f"lock_expiry must be a positive number of seconds, not {lock_expiry!r}")
+        above_zero(lock_expiry, "lock_expiry")
         self._settings = (type(self), redis, prefix, lock_expiry)
         self._redis = blocking(redis)
         self._prefix = prefix

@@ -15,6 +15,9 @@ DEFAULT_TIMEOUT = 10.0
 
 _MAX_READABLE_KEY = 200
 
+# The end of the message for something else that was passed as `{}`.
+ADVICE = " Write {}=SQLiteEventStore(path), PostgresEventStore(dsn) or RedisEventStore(redis.Redis.from_url(url))."
+
 
 class ClaimState(enum.IntEnum):
     """The result of `claim`."""

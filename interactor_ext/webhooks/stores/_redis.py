@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Protocol
 
+from interactor_ext._engine.arguments import above_zero
 from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.logs import webhooks_logger as logger
 from interactor_ext._engine.redis_clients import is_async
-from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
 
 # One script per method, so each is atomic. The numbers are the values of ClaimState. redis-py resends a script if the

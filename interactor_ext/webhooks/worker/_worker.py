@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
+from interactor_ext._engine.arguments import above_zero, at_least_zero
 from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._engine.logs import webhooks_logger as logger
 from interactor_ext._engine.waiting.own_errors import cause_of
-from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, next_attempt
 from interactor_ext.webhooks._threads import CALLER_THREADS, STORE_SECONDS, handler_threads
 from interactor_ext.webhooks._watch import DeliveryWatch
