@@ -29,6 +29,9 @@ from tests.support.modes import at_once, call, client_of, done, in_turn, opened,
 from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, Reset, http, js, token_answer
 from tests.support.token_stores import RecordedStore
 
+pytest_plugins = ["tests.support.token_fixtures"]
+pytestmark = pytest.mark.usefixtures("awaited_token_stores")
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:

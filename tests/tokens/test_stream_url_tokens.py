@@ -20,7 +20,8 @@ from tests.support.scripted_server import Asked, OddServer, js, token_answer
 from tests.support.token_stores import RecordedStore
 from tests.support.waiting import eventually
 
-pytest_plugins = ["tests.support.sandbox_fixtures"]
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.token_fixtures"]
+pytestmark = pytest.mark.usefixtures("awaited_token_stores")
 
 KINDS = {
     "room_stream_url": ("rooms:read", stream_room.OPERATION),

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-import interactor_ext._interactor.tokens.store_access as store_access
 from interactor_ext import ConfigurationError, InteractorClient, RateLimitError
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tokens import RedisTokenStore, Token
@@ -34,7 +33,8 @@ from tests.support.token_stores import KINDS, RecordedStore, open_store
 from tests.support.token_worker import THREADS
 from tests.support.waiting import PATIENCE, eventually
 
-pytest_plugins = ["tests.support.sandbox_fixtures"]
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.token_fixtures"]
+pytestmark = pytest.mark.usefixtures("awaited_token_stores")
 
 PROCESSES = 2
 KEY, OTHER = "k" * 32, "o" * 32
@@ -139,10 +139,7 @@ def test_revoked_token_leaves_the_store(store_name: str, sandbox: Sandbox) -> No
 
 
 @every_kind
-def test_second_client_of_a_store_uses_the_token_of_the_first(
-    store_name: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store_access, "_PATIENCE", PATIENCE)  # the machine may be busy
+def test_second_client_of_a_store_uses_the_token_of_the_first(store_name: str, server: FaultServer) -> None:
     store = open_store(store_name)
     for _ in range(2):
         with InteractorClient(**settings_of(server.url, token_store=store)) as client:
