@@ -72,9 +72,14 @@ class Keyboard:
         self.focused.send_keys(SELECT_ALL, text)
 
     def choose(self, selector: str, text: str) -> None:
-        """Type the beginning of an option into a select."""
+        """Move to the option of a select that begins with a text."""
         self.go_to(selector)
-        self.focused.send_keys(text)
+        steps = self._page.browser.execute_script(
+            "const {options, selectedIndex} = document.activeElement;"
+            "return [...options].findIndex((option) => option.text.startsWith(arguments[0])) - selectedIndex",
+            text,
+        )
+        self.focused.send_keys((DOWN if steps > 0 else UP) * abs(steps))
 
     def __call__(self, *keys: str) -> None:
         self.focused.send_keys(*keys)
