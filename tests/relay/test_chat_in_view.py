@@ -294,7 +294,6 @@ def test_markdown_becomes_safe_nodes_in_a_time_that_grows_with_its_length(
     open_chat()
     rendered = browser.execute_async_script(RENDER, list(MARKDOWN))
     assert dict(zip(MARKDOWN, rendered, strict=True)) == MARKDOWN
-    browser.set_script_timeout(300)
     assert len(browser.execute_async_script(TIMES, HOSTILE)) == len(HOSTILE)
 
 
@@ -307,7 +306,6 @@ def test_markdown_that_grows_is_at_each_step_what_it_is_at_once_and_leaves_alone
     for _ in range(2000 if NIGHTLY else 60):
         ends = ["\n"] * 8 + ["\r", "\r\n"]
         texts.append("".join(chance.choice(LINES) + chance.choice(ends) for _ in range(chance.randint(2, 20))))
-    browser.set_script_timeout(300)
     cases = [(text, step) for text in texts for step in (1, 7)]
     differ, kept, other = browser.execute_async_script(GROW, cases)
     assert differ == []

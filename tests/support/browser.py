@@ -45,6 +45,7 @@ def chromium(*, width: int = 1280, height: int = 900) -> Iterator[WebDriver]:
         # Given the path, selenium doesn't look for a driver on the network.
         service = webdriver.ChromeService(executable_path=driver)
         window: WebDriver = webdriver.Chrome(options=options, service=service)
+        window.set_script_timeout(300)
         try:
             yield window
         finally:
