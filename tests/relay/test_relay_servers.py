@@ -146,8 +146,8 @@ def test_server_that_waits_for_open_streams_ends_within_its_time_limit(
     sandbox: Sandbox, new_room: Callable[[], str], tmp_path: Path, name: str
 ) -> None:
     needs(["fastapi", name])
-    command = BY_HYPERCORN if name == "hypercorn" else [*GUNICORN, *GRACE, "--worker-class", "asgi"]
-    process = RelayProcess(sandbox, tmp_path, [*command, f"{APPS}:fastapi_app()"])
+    command = HYPERCORN if name == "hypercorn" else [*GUNICORN, "--worker-class", "asgi"]
+    process = RelayProcess(sandbox, tmp_path, [*command, "--graceful-timeout", "3", f"{APPS}:fastapi_app()"])
     with process.page() as page, page.room_events(new_room()) as stream:
         assert stream.status == 200
         process.process.terminate()
