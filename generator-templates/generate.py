@@ -41,7 +41,7 @@ MANIFEST = ".generated"
 # Modules of interactor_client/ that are written by hand.
 BY_HAND = {
     *("accepted.py", "advice.py", "advised.py", "base.py", "bodies.py"),
-    *("client.py", "errors.py", "pages.py", "types.py", "wire.py"),
+    *("client.py", "errors.py", "hints.py", "pages.py", "types.py", "wire.py"),
 }
 # Isolated and without a cache: the text of the package must not depend on the folder it is written to.
 RUFF = ("--isolated", "--no-cache", "--target-version=py311", "--line-length=120", "--quiet")

@@ -11,23 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from importlib import import_module
-from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 from .advised import Advised, Missing
+from .hints import hint, meant_by, snake, words_of
 
-# Other clients' words for ours.
-_OTHER_WORDS = {
-    "get": "retrieve fetch find read show describe load",
-    "list": "query",
-    "send": "create post add",
-    "start": "create run execute launch",
-    "create": "add new insert",
-    "update": "edit modify patch change",
-    "delete": "remove revoke destroy",
-    "cancel": "delete stop abort",
-    "aclose": "close",
-}
 _VIEW = 'client.namespace("...")'
 _OWN = "interactor_client"
 _OURS = (_OWN, "interactor_ext")
@@ -36,41 +24,8 @@ _BASES = (Advised.__module__, f"{_OWN}.base")
 _MAX_NAMES = 40
 # Names that exist, but that nobody looks for.
 _IDLE_NAMES = {"add_note", "args", "default_code", "with_traceback", "additional_properties"}
-
-
 # What accepts a body's fields elsewhere, as one dict.
 _BODIES = {"params", "request", "body", "data", "json", "fields", "options"}
-
-
-class Hint(NamedTuple):
-    """What was meant: our names, one of which exists (`write`), or what to do instead."""
-
-    text: str
-    is_name: bool
-
-
-@cache
-def hints() -> dict[str, dict[str, Hint]]:
-    """The table, by section: `guess guess = our name`, or `guess guess: what to do`."""
-    table: dict[str, dict[str, Hint]] = {}
-    section: dict[str, Hint] = {}
-    try:
-        lines = files("interactor_ext").joinpath("hints.txt").read_text(encoding="utf-8").splitlines()
-    except (OSError, ImportError):
-        return table
-    for line in lines:
-        if line.startswith("["):
-            section = table.setdefault(line[1:-1], {})
-        elif found := re.match(r"([\w. ]+?)( =|:) (.+)", line):
-            guesses, sign, text = found.groups()
-            section |= dict.fromkeys(map(snake, guesses.split()), Hint(text, sign == " ="))
-    return table
-
-
-def hint(sections: Iterable[str], name: str) -> Hint | None:
-    """The first hint for a name, in sections of the table."""
-    wanted = snake(name)
-    return next((found for each in sections if (found := hints().get(each, {}).get(wanted))), None)
 
 
 def advice(owner: Any, name: str) -> str:
@@ -95,10 +50,12 @@ def _advice(kind: Any, name: str) -> str:
         if text and (not called or called[1] in own):
             return f": write {text}" if found.is_name else f": {text}"
     if tag:
-        meant = _meant(_words(f"{name}_{tag}"), methods, resources) or _meant(_words(name), methods, resources)
+        meant = meant_by(words_of(f"{name}_{tag}"), methods, resources) or meant_by(words_of(name), methods, resources)
         return f": write {methods[meant]}(...)" if meant else ""
     names = {each: each for each in own}
-    meant = _meant(_words(name), {**methods, **names}, resources) or _meant(_words(name) - {"get"}, names, resources)
+    meant = meant_by(words_of(name), {**methods, **names}, resources) or meant_by(
+        words_of(name) - {"get"}, names, resources
+    )
     if meant is None or meant in names:
         return f": write .{meant}" if meant else ""
     view = _VIEW if package == _OWN and "namespace" in names else "client"
@@ -160,12 +117,12 @@ def _choices(text: str) -> list[str]:
 
 def operation_advice(resource: str, verb: str) -> list[str]:
     """The operations of a resource, under another client's name, that a verb may mean, or else all of them."""
-    wanted = _words(resource)
+    wanted = words_of(resource)
     methods, resources = _tables(_OWN)
-    tags = (tag for tag, others in resources.items() if wanted in map(_words, (tag, *others.split())))
+    tags = (tag for tag, others in resources.items() if wanted in map(words_of, (tag, *others.split())))
     if (tag := next(tags, None)) is None:
         return []
-    meant = _meant(_words(f"{verb}_{tag}"), methods, resources) if verb else None
+    meant = meant_by(words_of(f"{verb}_{tag}"), methods, resources) if verb else None
     return [meant] if meant else [each for each, method in methods.items() if method.startswith(f"{tag}.")]
 
 
@@ -217,9 +174,9 @@ def module_advice(module: Any, name: str, elsewhere: Sequence[str]) -> str:
 
 def _same(names: Sequence[str], name: str, module: str) -> str | None:
     """The name that only differs in spelling, or in words that mean nothing."""
-    idle = {*_words(module.replace(".", "_")), "api", "sync", "error", "exception"}
-    asked = _words(name) - idle
-    same = [each for each in names if asked and _words(each) - idle == asked]
+    idle = {*words_of(module.replace(".", "_")), "api", "sync", "error", "exception"}
+    asked = words_of(name) - idle
+    same = [each for each in names if asked and words_of(each) - idle == asked]
     # RateLimitException means RateLimitError rather than RateLimit.
     return next((each for each in reversed(same) if each.endswith("Error")), next(iter(same), None))
 
@@ -290,24 +247,3 @@ def _form(parameters: Sequence[inspect.Parameter], given: int) -> list[str]:
     shown = needed if needed and given <= len(needed) else named[: len(needed) + 4]
     bare = [each for each in needed if each.kind is not each.KEYWORD_ONLY]
     return [each.name if each in bare else f"{each.name}=..." for each in shown]
-
-
-def _meant(wanted: frozenset[str], names: Mapping[str, str], resources: Mapping[str, str]) -> str | None:
-    """The name with these words, or with one of them translated into ours; otherwise the shortest that has more
-    words."""
-    ours_and_theirs = [*_OTHER_WORDS.items(), *resources.items()]
-    said = [(_words(word), _words(other)) for word, others in ours_and_theirs for other in others.split()]
-    ours = [wanted - other | word for word, other in said if other <= wanted]
-    exact = [each for words in (wanted, *ours) for each in names if words == _words(each)]
-    longer = [each for words in (wanted, *ours) if len(words) > 1 for each in names if words < _words(each)]
-    return exact[0] if exact else min(longer, key=len, default=None)
-
-
-def snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z]{2})(?=[A-Z][a-z])", "_", name).lower()
-
-
-@lru_cache(1024)
-def _words(name: str) -> frozenset[str]:
-    """Split a name into words. `createAssistant` and `create_assistants` have the same."""
-    return frozenset(word.removesuffix("s") for word in snake(name).split("_") if word)

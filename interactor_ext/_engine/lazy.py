@@ -91,7 +91,7 @@ class _MissingModules:
     def find_spec(name: str, *_: object) -> None:
         package, _dot, module = name.partition(".")
         if package == "interactor_ext":
-            from interactor_client.advice import hint
+            from interactor_client.hints import hint
 
             if found := hint(["modules"], module.rpartition(".")[2]):
                 meant = f"write `from {found.text} import ...`" if found.is_name else found.text

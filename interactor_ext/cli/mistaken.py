@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from interactor_client.advice import hint, operation_advice, snake
+from interactor_client.advice import operation_advice
+from interactor_client.hints import hint, snake
 from interactor_client.methods import METHODS
 from interactor_ext.cli.output import UsageError
 

@@ -23,7 +23,7 @@ import pytest
 
 import interactor_client.models
 import interactor_ext.webhooks
-from interactor_client import advice
+from interactor_client import hints
 from interactor_client.api.assistants import Assistants, AsyncAssistants, list_assistants
 from interactor_client.methods import RESOURCES
 from interactor_client.models import Assistant
@@ -43,7 +43,7 @@ ROWS = [
     for row in Path(__file__).with_name("first_guesses.txt").read_text().splitlines()
     if row and not row.startswith("#")
 ]
-TABLE = [(section, guess, hint) for section, hints in advice.hints().items() for guess, hint in hints.items()]
+TABLE = [(section, guess, hint) for section, found in hints.hints().items() for guess, hint in found.items()]
 
 
 def get_time(zone: str) -> str:

@@ -317,7 +317,7 @@ def unread_variables(variables: Mapping[str, str], given: Collection[str]) -> li
 
 def _other_name(name: str, *sections: str) -> str | None:
     """Return our name for a setting that other SDKs call differently."""
-    from interactor_client.advice import hint
+    from interactor_client.hints import hint
 
     found = hint(sections, name)
     return found and found.text
