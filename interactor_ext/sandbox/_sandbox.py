@@ -101,6 +101,7 @@ class Sandbox(Advised, calls=True):
         allow_origins: Iterable[str] = (),
         dialect: Iterable[Dialect] = (),
     ) -> None:
+        _require_lists(allowed_hosts=allowed_hosts, allow_origins=allow_origins, dialect=dialect)
         contract = load_contract()
         self.client_id = client_id
         self.client_secret = client_secret
@@ -340,8 +341,7 @@ class Sandbox(Advised, calls=True):
         Its calls with another namespace, or without one, get 403; "" in `namespaces` allows calls without one. Raises
         ValueError for an unknown scope.
         """
-        if isinstance(namespaces, str):
-            raise ValueError("namespaces must be a list of names, not a single name")
+        _require_lists(scopes=scopes, namespaces=namespaces)
         self._on_loop(lambda: self._accounts.register(client_id, client_secret, scopes, namespaces))
 
     def add_credential(
@@ -507,3 +507,9 @@ class Sandbox(Advised, calls=True):
             return committed()
 
         return asyncio.run_coroutine_threadsafe(there(), loop).result()
+
+
+def _require_lists(**options: object) -> None:
+    for name, value in options.items():
+        if isinstance(value, str):
+            raise ValueError(f"{name} must be a list of strings, not the single string {value!r}")

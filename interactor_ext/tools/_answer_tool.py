@@ -20,7 +20,7 @@ def answer_tool(cls: type[A], take: Callable[[A], object]) -> ToolFunction:
     Raises TypeError for a class that JSON objects can't represent.
     """
     builder = ShapeBuilder()
-    read = builder.shape(cls, cls.__name__)
+    read = builder.shape(cls, getattr(cls, "__name__", repr(cls)))
     schema = read.schema
     if "$ref" in schema:
         schema = builder.definitions[schema["$ref"].rpartition("/")[2]]

@@ -178,9 +178,7 @@ async def test_room_that_does_not_name_its_assistant_is_told(mode: str) -> None:
                 pass
 
 
-def test_class_without_fields_is_refused(sandbox: Sandbox) -> None:
-    with (
-        sandbox.client(namespace=NAMESPACE) as user,
-        pytest.raises(TypeError, match="answer= must be a class with fields"),
-    ):
-        user.chat("room_1", "Hello!", answer=int)
+@pytest.mark.parametrize(("answer", "problem"), [(int, "answer= must be a class with fields"), (5, "5: JSON can't")])
+def test_class_without_fields_is_refused(sandbox: Sandbox, answer: Any, problem: str) -> None:
+    with sandbox.client(namespace=NAMESPACE) as user, pytest.raises(TypeError, match=problem):
+        user.chat("room_1", "Hello!", answer=answer)

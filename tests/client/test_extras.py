@@ -197,6 +197,13 @@ def test_callback_that_would_not_run_is_refused_at_once(cls: Any, name: str, wir
     CALLBACKS[name](client, later if awaited else print)
 
 
+@both
+@pytest.mark.parametrize("value", ["5", -1, float("nan"), []])
+def test_wrong_number_of_reconnects_is_refused_at_once(cls: Any, value: Any, wire: Wire) -> None:
+    with pytest.raises(ConfigurationError, match="max_reconnects must be a number from 0 up, not "):
+        cls(**wire.settings).rooms.stream("room_1", max_reconnects=value)
+
+
 # --- request
 
 

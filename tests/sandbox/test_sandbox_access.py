@@ -144,8 +144,15 @@ def test_client_without_namespaces_may_use_all(sandbox: Sandbox, another: Anothe
     sandbox.add_client("app", "app_secret", namespaces=[""])
     assert another(None, token=of_client(sandbox)).get("/rooms").status_code == 200
     problem(another("user_3", token=of_client(sandbox)).get("/rooms"), 403, "FORBIDDEN")
-    with pytest.raises(ValueError, match="a list of names"):
-        sandbox.add_client("app", "app_secret", namespaces="user_1")
+
+
+def test_single_string_for_a_list_is_refused(sandbox: Sandbox) -> None:
+    for name in ("namespaces", "scopes"):
+        with pytest.raises(ValueError, match=f"{name} must be a list of strings, not the single string 'user_1'"):
+            sandbox.add_client("app", "app_secret", **{name: "user_1"})  # type: ignore[arg-type]
+    for name in ("allowed_hosts", "allow_origins", "dialect"):
+        with pytest.raises(ValueError, match=f"{name} must be a list of strings, not the single string 'tunnel'"):
+            Sandbox(**{name: "tunnel"})  # type: ignore[arg-type]
 
 
 def test_added_clients_and_their_namespaces_survive_restart_until_reset(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import httpx
 
 from interactor_client.advised import missing
 from interactor_client.types import OnInvalid, OnReconnect
-from interactor_ext._engine.arguments import kind_of, require_callback
+from interactor_ext._engine.arguments import at_least_zero, kind_of, require_callback
 from interactor_ext._engine.call import Call, describe_request, secrets_of
 from interactor_ext._engine.errors import (
     APIConnectionError,
@@ -88,6 +88,8 @@ class BaseStream(Generic[E]):
             )
         for name, callback in (("on_reconnect", on_reconnect), ("on_invalid", on_invalid)):
             require_callback(name, callback, is_awaited=self._awaits_callbacks)
+        if max_reconnects is not None:
+            at_least_zero(max_reconnects, "max_reconnects")
         self._client = client
         self._client_closing = client.closing
         self._kwargs = kwargs
