@@ -14,11 +14,12 @@ app.mount("/interactor", Relay(get_async_client, authorize=authorize))
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import interactor_ext
 from interactor_client.advised import Advised
-from interactor_ext._engine.arguments import above_zero, at_least_zero, kind_of, require_kind
+from interactor_ext._engine.arguments import above_zero, at_least_zero, require_kind
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.lazy import lazy_names
 from interactor_ext._engine.limits.buckets import Tier, Tiers
@@ -29,7 +30,7 @@ from interactor_ext.relay._decisions import Approver, Authorize, Decision, MayEn
 from interactor_ext.relay._http import AllowedSites
 from interactor_ext.relay._public import Show
 from interactor_ext.relay._reader import HubOptions
-from interactor_ext.relay._routes import Options, Routes
+from interactor_ext.relay._routes import Options, Routes, require_async_client
 from interactor_ext.relay._static import SCRIPTS
 from interactor_ext.tools._tool_set import Tools, tool_set
 from interactor_ext.webhooks.asgi import answer_other
@@ -126,11 +127,9 @@ class Relay(Advised, calls=True):
         limits |= {"writes_per_minute": writes_per_minute, "reads_per_minute": reads_per_minute}
         for name, limit in {**limits, "heartbeat": heartbeat, "answer_timeout": answer_timeout}.items():
             above_zero(limit, f"{name}=")
-        if isinstance(client, type) or not (callable(client) or hasattr(client, "aclose")):
-            raise ConfigurationError(
-                "A relay needs an AsyncInteractorClient, or a function that returns one, such as get_async_client, "
-                f"not {kind_of(client)}."
-            )
+        get_client: Any = client
+        if isinstance(client, type) or not callable(client):
+            get_client = partial(require_async_client, require_async_client(client))
         if rate_limiter is not None:
             require_kind("rate_limiter", rate_limiter, RateLimiter)
         if tools is None and approvals is not None:
@@ -160,7 +159,7 @@ class Relay(Advised, calls=True):
             reads=limiter(reads_per_minute),
             hub=HubOptions(grace, heartbeat, max_queued, streams_per_namespace, drain_timeout),
         )
-        self._routes = Routes(client if callable(client) else lambda: client, options)
+        self._routes = Routes(get_client, options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

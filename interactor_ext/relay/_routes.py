@@ -9,6 +9,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from interactor_client.models import WorkflowHalted
+from interactor_ext._engine.arguments import kind_of
 from interactor_ext._engine.effects import Effects, Invoke
 from interactor_ext._engine.errors import ConfigurationError, InteractorError, PermissionDeniedError
 from interactor_ext._engine.limits.limiter import RateLimiter
@@ -85,6 +86,15 @@ class User(NamedTuple):
     view: Any
     counted_as: tuple[str, ...]
     """The key under which the user's writes and reads are counted."""
+
+
+def require_async_client(client: Any) -> Any:
+    if isinstance(client, type) or not hasattr(client, "aclose"):  # a synchronous client would block the event loop
+        raise ConfigurationError(
+            "A relay needs an AsyncInteractorClient, or a function that returns one, such as get_async_client, not "
+            f"{kind_of(client)}."
+        )
+    return client
 
 
 class Routes:
@@ -358,7 +368,7 @@ class Routes:
                 f"authorize= must return a namespace or a tuple of a namespace and a user, not {type(named).__name__}"
             )
         try:
-            return User(who[0], self._get_client().namespace(who[0]), who)
+            return User(who[0], require_async_client(self._get_client()).namespace(who[0]), who)
         except ConfigurationError as error:
             raise RuntimeError("There is no client, or authorize= returned an invalid namespace.") from error
 

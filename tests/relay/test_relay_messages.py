@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from interactor_ext import AsyncInteractorClient, ConfigurationError, InteractorClient, ToolSet
@@ -257,6 +258,16 @@ def test_module_is_served_to_anybody_and_once(relay: RelayServer, sandbox: Sandb
 def test_option_out_of_range_raises_configuration_error(sandbox: Sandbox, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         Relay(**{"client": sandbox.async_client(), "authorize": authorize, **options})
+
+
+async def test_sync_client_of_a_function_is_refused_because_it_would_block_the_event_loop(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    with sandbox.client() as client:
+        transport = httpx.ASGITransport(Relay(lambda: client, authorize=lambda _: "user_1"))  # type: ignore[arg-type, return-value]
+        async with httpx.AsyncClient(transport=transport, base_url="http://relay") as browser:
+            assert (await browser.get("/rooms")).status_code == 500
+    assert "A relay needs an AsyncInteractorClient, or a function that returns one" in caplog.text
 
 
 def test_flag_that_is_no_bool_is_refused() -> None:
