@@ -443,8 +443,8 @@ def test_restored_deliveries_are_sent_though_the_clock_is_frozen(
     connect(sandbox)
     snapshot = sandbox.snapshot()
     receiver.wait(1)
-    receiver.go_on.set()
     sandbox.restore(snapshot)
+    receiver.go_on.set()
     sandbox.add_credential("google", namespace="user_2", refreshable=False)
     sandbox.wait_for_deliveries(60)
     assert statuses(sandbox) == [200]
