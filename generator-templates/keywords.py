@@ -143,7 +143,7 @@ class _Walk:
             yield from self._schema(part, pointer)
         elif kind == "Server":
             for name in re.findall("{([^{}]*)}", str(part.get("url"))):
-                if name not in (part.get("variables") or {}):
+                if name not in self._names(f"{pointer}/variables"):
                     yield Problem(below(pointer, "url"), f"The variable {name!r} isn't described in 'variables'.")
         elif kind == "SecurityScheme" and part.get("type") == "apiKey":
             yield from _missing(("name", "in"), part, pointer)
@@ -162,9 +162,8 @@ class _Walk:
         types = schema.get("type", [])
         kinds = types if isinstance(types, list) else [types]
         if "discriminator" in schema and ((kinds and "object" not in kinds) or "items" in schema):
-            yield Problem(
-                below(pointer, "discriminator"), "Only has an effect on objects: write it next to their union."
-            )
+            text = "Only has an effect on objects: write it next to their union."
+            yield Problem(below(pointer, "discriminator"), text, without_effect=True)
         for each in kinds:
             if each not in TYPES:
                 yield Problem(below(pointer, "type"), f"Unknown type {each!r}.{_suggestion(str(each), TYPES)}")
