@@ -129,7 +129,7 @@ class RetryPolicy(Advised):
             seconds = getattr(self, name)
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
                 raise ValueError(f"{name} must be a finite number that isn't negative, not {seconds!r}")
-        if not is_regular(self.jitter):
+        if self.jitter is not _jitter and not is_regular(self.jitter):
             raise ValueError(f"jitter must be a function that returns a number from 0 to 1, not {self.jitter!r}")
         if self.retry_on is not None and (not is_regular(self.retry_on) or isinstance(self.retry_on, type)):
             raise ValueError(

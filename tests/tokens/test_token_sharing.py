@@ -255,8 +255,8 @@ def test_token_in_redis_expires_with_the_token(connection: Any) -> None:
 
 
 @pytest.mark.parametrize("expiry", [0, -1, float("nan"), float("inf")])
-def test_invalid_lock_expiry_raises_value_error(expiry: float) -> None:
-    with pytest.raises(ValueError, match="lock_expiry"):
+def test_invalid_lock_expiry_is_refused(expiry: float) -> None:
+    with pytest.raises(ConfigurationError, match="lock_expiry"):
         RedisTokenStore(object(), lock_expiry=expiry)
 
 

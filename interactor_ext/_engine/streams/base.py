@@ -87,7 +87,8 @@ class BaseStream(Generic[E]):
                 'or "" to start with new events'
             )
         for name, callback in (("on_reconnect", on_reconnect), ("on_invalid", on_invalid)):
-            require_callback(name, callback, is_awaited=self._awaits_callbacks)
+            if callback is not None:
+                require_callback(name, callback, is_awaited=self._awaits_callbacks)
         if max_reconnects is not None:
             at_least_zero(max_reconnects, "max_reconnects")
         self._client = client
