@@ -102,7 +102,7 @@ def as_text(name: str, value: Any) -> str:
     Raises:
         ValueError: `value` is None, or contains another list or object, or an item contains a comma.
     """
-    return _joined(name, _texts(name, to_json(value)), ",")
+    return _joined(name, to_json(value), ",")
 
 
 def in_query(name: str, value: Any, style: str) -> dict[str, Any]:
@@ -124,15 +124,15 @@ def in_query(name: str, value: Any, style: str) -> dict[str, Any]:
         }
     if isinstance(plain, dict) and style == "form":
         return {key: _texts(name, each if isinstance(each, list) else [each]) for key, each in plain.items()}
-    texts = _texts(name, plain)
     separator = {"comma": ",", "spaceDelimited": " ", "pipeDelimited": "|"}.get(style)
     if separator is None:
-        return {name: texts}
-    return {name: _joined(name, texts, separator)}
+        return {name: _texts(name, plain)}
+    return {name: _joined(name, plain, separator)}
 
 
-def _joined(name: str, texts: list[str], separator: str) -> str:
-    if len(texts) > 1 and any(separator in text for text in texts):
+def _joined(name: str, value: Any, separator: str) -> str:
+    texts = _texts(name, value)
+    if isinstance(value, list | dict) and any(separator in text for text in texts):
         raise ValueError(f"{name} contains {separator!r}, which separates its items")
     return separator.join(texts)
 
