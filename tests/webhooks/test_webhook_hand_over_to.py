@@ -19,7 +19,7 @@ from celery.exceptions import CDeprecationWarning, Reject, Retry
 from rq import Queue, SimpleWorker
 
 from interactor_ext import ConfigurationError, WebhookPayloadError
-from interactor_ext.webhooks import MemoryEventStore, SQLiteEventStore, WebhookRouter, celery, rq, sqs
+from interactor_ext.webhooks import MemoryEventStore, SQLiteEventStore, WebhookRouter, WebhookVerifier, celery, rq, sqs
 from tests.support.waiting import eventually
 from tests.support.webhook_deliveries import body_of, delivery
 from tests.support.webhook_routers import make, status
@@ -299,7 +299,7 @@ def test_body_survives_the_queue_whatever_it_is(tasks: Any) -> None:
         def run(self, body: Any) -> None:
             got.append(body)
 
-    noting: Any = Noting(None)  # type: ignore[arg-type]
+    noting: Any = Noting(WebhookVerifier("whsec_1"))
     tasks.hand_over_to(noting)
     bodies = [
         b"{}",
