@@ -127,9 +127,6 @@ class Relay(Advised, calls=True):
         limits |= {"writes_per_minute": writes_per_minute, "reads_per_minute": reads_per_minute}
         for name, limit in {**limits, "heartbeat": heartbeat, "answer_timeout": answer_timeout}.items():
             above_zero(limit, f"{name}=")
-        get_client: Any = client
-        if isinstance(client, type) or not callable(client):
-            get_client = partial(require_async_client, require_async_client(client))
         if rate_limiter is not None:
             require_kind("rate_limiter", rate_limiter, RateLimiter)
         if tools is None and approvals is not None:
@@ -159,6 +156,9 @@ class Relay(Advised, calls=True):
             reads=limiter(reads_per_minute),
             hub=HubOptions(grace, heartbeat, max_queued, streams_per_namespace, drain_timeout),
         )
+        get_client: Any = client
+        if isinstance(client, type) or not callable(client):
+            get_client = partial(require_async_client, require_async_client(client))
         self._routes = Routes(get_client, options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
