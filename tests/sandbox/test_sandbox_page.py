@@ -86,6 +86,21 @@ def test_reader_of_a_growing_reply_is_left_where_they_are_and_a_draft_in_its_roo
     assert run(draft) == "A draft"
 
 
+def test_page_shows_what_takes_longer_than_the_time_between_two_requests(inspector: Page, caller: Caller) -> None:
+    inspector.open("rooms")
+    inspector.shows("#status", "live")
+    inspector.browser.execute_script(
+        "const { fetch } = window;"
+        "window.fetch = async (...request) => {"
+        "  const answer = await fetch(...request);"
+        "  await new Promise((resolve) => setTimeout(resolve, 1500));"
+        "  return answer;"
+        "};"
+    )
+    room = caller.make("/rooms", assistant_id=caller.assistant()["id"])
+    inspector.shows("#room-list", room["id"])
+
+
 def test_page_escapes_html_in_data(inspector: Page, caller: Caller) -> None:
     room = caller.make("/rooms", assistant_id=caller.assistant(name=ATTACK)["id"])
     caller.say(room, ATTACK)

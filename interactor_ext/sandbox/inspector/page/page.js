@@ -20,6 +20,7 @@ const SECTIONS = [...COUNTED, "control"];
 // "" is all namespaces, "=" with a name one of them: the name itself may be empty.
 const shown = { section: "rooms", namespace: "", room: "", instance: "", delivery: "", skip: 0 };
 let newest = 0;
+let waiting = 0;
 let isPaused = false;
 
 async function refresh() {
@@ -27,12 +28,15 @@ async function refresh() {
   const { room, instance, delivery, skip } = shown;
   const query = new URLSearchParams({ room, instance, delivery, skip, ...filters() });
   if (shown.namespace) query.set("namespace", shown.namespace.slice(1));
+  waiting += 1;
   try {
     const state = await read(`state?${query}`);
     // An answer that was overtaken by a later one is old news.
     if (number === newest) show(state);
   } catch (error) {
     report(at("status"), `not connected (${error.message})`, "bad");
+  } finally {
+    waiting -= 1;
   }
 }
 
@@ -131,5 +135,6 @@ at("skip").addEventListener("click", (event) => {
 addEventListener("hashchange", navigate);
 const renew = () => document.hidden || isPaused || refresh();
 document.addEventListener("visibilitychange", renew);
-setInterval(renew, EVERY);
+// Answers that take longer than a second would all be overtaken.
+setInterval(() => waiting || renew(), EVERY);
 navigate();
