@@ -66,7 +66,8 @@ def after_fork_in_child(method: Callable[[], None]) -> None:
 def notice_fork() -> None:
     """Reset this process if its server forked without telling Python: uWSGI doesn't run Python's hooks.
 
-    Call it before using a thread, connection or file of the process.
+    Call it before using a thread, connection or file of the process. From Python 3.13 on, such a child may crash all
+    the same, if a thread of its parent waited for a lock: the interpreter's own table of them needs the hooks.
     """
     if os.getpid() != _process:
         with _noticing:
