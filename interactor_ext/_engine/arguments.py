@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from interactor_ext._engine.errors import ConfigurationError
-from interactor_ext._engine.waiting.around import is_async, is_generator, signature_of
 
 T = TypeVar("T")
 
@@ -50,6 +52,22 @@ def kind_of(value: object) -> str:
     return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
+def is_async(function: Callable[..., Any]) -> bool:
+    return any(inspect.iscoroutinefunction(each) for each in _forms(function))
+
+
+def is_generator(function: Callable[..., Any]) -> bool:
+    """Whether calling it runs none of its code."""
+    return any(inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each) for each in _forms(function))
+
+
+def _forms(function: Any) -> tuple[Any, Any]:
+    """Yield a function, what a partial calls, and an object's `__call__`."""
+    while isinstance(function, partial):
+        function = function.func
+    return function, type(function).__call__
+
+
 def is_regular(function: object) -> bool:
     """Whether a call runs the function's code at once, rather than returning a coroutine or a generator."""
     return callable(function) and not is_async(function) and not is_generator(function)
@@ -70,6 +88,29 @@ def at_least_zero(value: Any, what: str) -> Any:
 
 def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def signature_of(function: Any, name: str) -> inspect.Signature | None:
+    """Return the signature, or None for a built-in function without one.
+
+    Raises ConfigurationError for a function that would do nothing, or that FastAPI would have to call.
+    """
+    if not callable(function):
+        raise ConfigurationError(f"{name} must be a function, not {function!r}.")
+    if is_generator(function):
+        raise ConfigurationError(
+            f"{name} is a generator function, so calling it would run none of its code. Write it without `yield`."
+        )
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return None
+    if any(type(each.default).__module__.startswith("fastapi.") for each in signature.parameters.values()):
+        raise ConfigurationError(
+            f"FastAPI doesn't call {name}, so Depends in {name}{signature} has no effect. A last parameter without a "
+            "default receives what around= yields, such as around=Session.begin."
+        )
+    return signature
 
 
 def require_function(value: Any, name: str) -> None:

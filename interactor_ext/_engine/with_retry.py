@@ -14,11 +14,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from interactor_client.advised import advised_call
+from interactor_ext._engine.arguments import is_generator
 from interactor_ext._engine.errors import APIConnectionError, APIStatusError, CircuitOpenError, InteractorError
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.retry_policy import RetryPolicy
 from interactor_ext._engine.waiting import require_asyncio
-from interactor_ext._engine.waiting.around import is_generator
 
 P = ParamSpec("P")
 R = TypeVar("R")

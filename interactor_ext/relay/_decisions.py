@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from interactor_ext._engine.arguments import signature_of
 from interactor_ext._engine.effects import Invoke
 from interactor_ext._engine.errors import ConfigurationError
-from interactor_ext._engine.waiting.around import Around, signature_of, surrounded, with_value
+from interactor_ext._engine.waiting.around import Around, surrounded, with_value
 from interactor_ext._engine.waiting.threads import DaemonThreads
 
 SignedIn = str | tuple[str, str] | None

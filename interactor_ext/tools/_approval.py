@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import attrs
 
+from interactor_ext._engine.arguments import is_async
 from interactor_ext._engine.effects import Effects, Invoke, run_async
 from interactor_ext._engine.errors import InteractorError
 from interactor_ext._engine.logs import tools_logger as logger
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext._engine.telemetry_events import ToolDecided
-from interactor_ext._engine.waiting.around import Around, is_async, surrounded
+from interactor_ext._engine.waiting.around import Around, surrounded
 from interactor_ext._engine.waiting.own_errors import cause_of
 from interactor_ext.tools._calls import TOOL_THREADS, PendingCall, is_finished
 from interactor_ext.tools._function import ToolFunction

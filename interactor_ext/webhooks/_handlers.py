@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar, overload
 
 from interactor_client.accepted import pattern_of
 from interactor_client.models import EVENT_MODELS
+from interactor_ext._engine.arguments import is_async, signature_of
 from interactor_ext._engine.errors import ConfigurationError
-from interactor_ext._engine.waiting.around import Around, checked_around, is_async, signature_of, surrounded, with_value
+from interactor_ext._engine.waiting.around import Around, checked_around, surrounded, with_value
 from interactor_ext.webhooks import _transactions
 
 E = TypeVar("E")

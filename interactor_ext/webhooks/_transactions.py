@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from interactor_ext._engine.arguments import is_async
 from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.logs import webhooks_logger as logger
-from interactor_ext._engine.waiting.around import is_async
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 # Waits for another transaction that has inserted the same claim and hasn't ended.

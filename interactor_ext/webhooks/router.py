@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
 from interactor_client.accepted import event_types
 from interactor_client.advised import Advised
-from interactor_ext._engine.arguments import above_zero, at_least_zero, kind_of, require_function, require_methods
+from interactor_ext._engine.arguments import (
+    above_zero,
+    at_least_zero,
+    is_async,
+    kind_of,
+    require_function,
+    require_methods,
+)
 from interactor_ext._engine.effects import Effects, Invoke, Renewal, run_async, run_sync
 from interactor_ext._engine.errors import (
     ConfigurationError,
@@ -24,7 +31,7 @@ from interactor_ext._engine.errors import (
 from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.logs import webhooks_logger as logger
 from interactor_ext._engine.telemetry_events import Reporter, Telemetry
-from interactor_ext._engine.waiting.around import Around, checked_around, is_async, surrounded
+from interactor_ext._engine.waiting.around import Around, checked_around, surrounded
 from interactor_ext._engine.waiting.own_errors import cause_of
 from interactor_ext._engine.waiting.threads import DaemonThreads, NoThreadFreeError, OutOfTimeError
 from interactor_ext._interactor import models

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from functools import partial
 from typing import Any
 
+from interactor_ext._engine.arguments import is_async, is_generator
 from interactor_ext._engine.errors import ConfigurationError
 
 Around = Callable[[], AbstractContextManager[Any] | AbstractAsyncContextManager[Any]]
@@ -24,29 +24,6 @@ def checked_around(around: Around | None, name: str = "around") -> None:
         f"{name}= must be a function that returns a context manager, such as {name}=Session.begin, not {around!r}. "
         "Leave out parentheses after it; a generator function needs @contextmanager or @asynccontextmanager."
     )
-
-
-def signature_of(function: Any, name: str) -> inspect.Signature | None:
-    """Return the signature, or None for a built-in function without one.
-
-    Raises ConfigurationError for a function that would do nothing, or that FastAPI would have to call.
-    """
-    if not callable(function):
-        raise ConfigurationError(f"{name} must be a function, not {function!r}.")
-    if is_generator(function):
-        raise ConfigurationError(
-            f"{name} is a generator function, so calling it would run none of its code. Write it without `yield`."
-        )
-    try:
-        signature = inspect.signature(function)
-    except ValueError:
-        return None
-    if any(type(each.default).__module__.startswith("fastapi.") for each in signature.parameters.values()):
-        raise ConfigurationError(
-            f"FastAPI doesn't call {name}, so Depends in {name}{signature} has no effect. A last parameter without a "
-            "default receives what around= yields, such as around=Session.begin."
-        )
-    return signature
 
 
 def surrounded(function: Callable[..., Any], around: Around, bind: Bind | None = None) -> Callable[..., Any]:
@@ -93,22 +70,6 @@ def finished(result: Any) -> Any:
             "Write it without `yield`, and await each coroutine."
         )
     return result
-
-
-def is_async(function: Callable[..., Any]) -> bool:
-    return any(inspect.iscoroutinefunction(each) for each in _forms(function))
-
-
-def is_generator(function: Callable[..., Any]) -> bool:
-    """Whether calling it runs none of its code."""
-    return any(inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each) for each in _forms(function))
-
-
-def _forms(function: Any) -> tuple[Any, Any]:
-    """Yield a function, what a partial calls, and an object's `__call__`."""
-    while isinstance(function, partial):
-        function = function.func
-    return function, type(function).__call__
 
 
 async def _await_within(manager: Any, call: Callable[[Any], Any]) -> Any:

@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from interactor_ext._engine.arguments import is_async
 from interactor_ext._engine.lazy import asyncio
-from interactor_ext._engine.waiting.around import finished, is_async
+from interactor_ext._engine.waiting.around import finished
 
 
 class FunctionExit(Exception):
