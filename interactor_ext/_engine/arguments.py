@@ -80,9 +80,9 @@ def above_zero(value: Any, what: str, *, endless: bool = False) -> Any:
     return value
 
 
-def at_least_zero(value: Any, what: str) -> Any:
-    if not (is_number(value) and value >= 0 and math.isfinite(value)):
-        raise ConfigurationError(f"{what} must be a number from 0 up, not {value!r}.")
+def at_least(least: int, value: Any, what: str) -> Any:
+    if not (is_number(value) and value >= least and math.isfinite(value)):
+        raise ConfigurationError(f"{what} must be a number from {least} up, not {value!r}.")
     return value
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import interactor_ext
 from interactor_client.advised import Advised
-from interactor_ext._engine.arguments import above_zero, at_least_zero, require_kind
+from interactor_ext._engine.arguments import above_zero, at_least, require_kind
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.lazy import lazy_names
 from interactor_ext._engine.limits.buckets import Tier, Tiers
@@ -122,11 +122,13 @@ class Relay(Advised, calls=True):
         if not isinstance(show, Show):
             raise ConfigurationError(f"show= must be a Show, such as Show(tool_results=True), not {show!r}.")
         for name, seconds in {"grace": grace, "drain_timeout": drain_timeout}.items():
-            at_least_zero(seconds, f"{name}=")
+            at_least(0, seconds, f"{name}=")
         limits = {"max_body": max_body, "max_queued": max_queued, "streams_per_namespace": streams_per_namespace}
         limits |= {"writes_per_minute": writes_per_minute, "reads_per_minute": reads_per_minute}
-        for name, limit in {**limits, "heartbeat": heartbeat, "answer_timeout": answer_timeout}.items():
-            above_zero(limit, f"{name}=")
+        for name, limit in limits.items():
+            at_least(1, limit, f"{name}=")
+        for name, seconds in {"heartbeat": heartbeat, "answer_timeout": answer_timeout}.items():
+            above_zero(seconds, f"{name}=")
         if rate_limiter is not None:
             require_kind("rate_limiter", rate_limiter, RateLimiter)
         if tools is None and approvals is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
-from interactor_ext._engine.arguments import above_zero, at_least_zero
+from interactor_ext._engine.arguments import above_zero, at_least
 from interactor_ext._engine.fork import after_fork_in_child, fork_safe_lock, notice_fork
 from interactor_ext.webhooks._names import TABLES, renaming
 from interactor_ext.webhooks._sql import SQLBacked, rendered, statements_of
@@ -46,7 +46,7 @@ class SQLiteBacked(SQLBacked):
         # Absolute, because it is reopened after a fork, when a daemon may have changed its working directory.
         self._path = os.path.abspath(path) if self.is_shared else path
         self._identity = hash(self._path) if self.is_shared else id(self)
-        self._timeout: float = at_least_zero(timeout, "The timeout of a SQLite database")
+        self._timeout: float = at_least(0, timeout, "The timeout of a SQLite database")
         self._clock = clock
         self.ttl: float = above_zero(ttl, f"The ttl of a {type(self).__name__}", endless=True)
         self._next_sweep = 0.0

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from interactor_ext._engine.arguments import at_least_zero
+from interactor_ext._engine.arguments import at_least
 from interactor_ext._engine.errors import WebhookBusyError, WebhookPayloadError
 from interactor_ext.webhooks.stores._memory import MemoryEventStore
 
@@ -61,4 +61,4 @@ def prepare(router: WebhookRouter, retry_delays: Sequence[float]) -> tuple[float
             "handle a duplicate again. Give it a store that all workers share, such as RedisEventStore.",
             stacklevel=3,
         )
-    return tuple(at_least_zero(delay, "Each of retry_delays") for delay in retry_delays)
+    return tuple(at_least(0, delay, "Each of retry_delays") for delay in retry_delays)

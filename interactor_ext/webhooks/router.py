@@ -15,7 +15,7 @@ from interactor_client.accepted import event_types
 from interactor_client.advised import Advised
 from interactor_ext._engine.arguments import (
     above_zero,
-    at_least_zero,
+    at_least,
     is_async,
     kind_of,
     require_function,
@@ -181,7 +181,7 @@ class WebhookRouter(Advised, calls=True):
         self._in_caller = HandlerRun(None if handler_timeout is None else CALLER_THREADS, timeout)
         self._loop_threads = handler_threads()
         self._in_loop = HandlerRun(self._loop_threads, timeout)
-        self.max_body: int = at_least_zero(max_body, "max_body")
+        self.max_body: int = at_least(0, max_body, "max_body")
         self.reporter: Reporter | None = None if telemetry is None else Reporter(telemetry)
         self._registrations: list[Registration] = []
         self._default: Registration | None = None

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Never, Self
 
 from interactor_client.advised import Advised
-from interactor_ext._engine.arguments import at_least_zero
+from interactor_ext._engine.arguments import at_least
 from interactor_ext._engine.errors import ConfigurationError, WebhookVerificationError
 from interactor_ext._interactor import models
 from interactor_ext.webhooks._headers import EVENT, SIGNATURE, TIMESTAMP, Headers, signature_and_timestamp
@@ -88,7 +88,7 @@ class WebhookVerifier(Advised, calls=True):
             raise TypeError('Pass several secrets as one argument, the newest first: WebhookVerifier(["new", "old"]).')
         self._keys = _keys(secrets)
         if tolerance is not None:
-            at_least_zero(tolerance, "The tolerance in seconds")
+            at_least(0, tolerance, "The tolerance in seconds")
         self._tolerance = tolerance
         self.clock = clock
 

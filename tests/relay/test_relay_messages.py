@@ -250,7 +250,7 @@ def test_module_is_served_to_anybody_and_once(relay: RelayServer, sandbox: Sandb
         {"answer_timeout": 0},
         *({"max_body": each} for each in (0, float("nan"), "64")),
         {"writes_per_minute": 0},
-        {"reads_per_minute": 0},
+        *({"reads_per_minute": number} for number in (0, 0.5)),
         {"streams_per_namespace": 0},
         {"tools": 3},
     ],

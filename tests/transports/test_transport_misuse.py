@@ -80,7 +80,7 @@ def test_last_event_id_that_is_no_string_is_refused(make: Any, value: Any) -> No
     [
         *(("verify", value) for value in (None, "", 0, b"ca.pem", [])),
         *(("cert", value) for value in (0, b"client.pem", [])),
-        *((name, value) for name in ("max_connections", "max_streams") for value in (0, -1, None, "5")),
+        *((name, value) for name in ("max_connections", "max_streams") for value in (0, 0.5, -1, None, "5")),
         *(("keepalive_expiry", value) for value in (-1, None, "5", float("nan"))),
     ],
 )

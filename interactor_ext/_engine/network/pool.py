@@ -19,7 +19,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import httpx
 
-from interactor_ext._engine.arguments import above_zero
+from interactor_ext._engine.arguments import above_zero, at_least
 from interactor_ext._engine.fork import fork_safe_lock
 from interactor_ext._engine.waiting import Waiter
 
@@ -78,7 +78,7 @@ def checked_limits(max_connections: int, max_streams: int, keepalive_expiry: flo
     """Return the limits of a transport. Raises ConfigurationError for one that no call could work with."""
     if keepalive_expiry != 0:
         above_zero(keepalive_expiry, "keepalive_expiry=", endless=True)
-    return above_zero(max_connections, "max_connections="), above_zero(max_streams, "max_streams="), keepalive_expiry
+    return at_least(1, max_connections, "max_connections="), at_least(1, max_streams, "max_streams="), keepalive_expiry
 
 
 class Places:

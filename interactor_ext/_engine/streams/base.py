@@ -12,7 +12,7 @@ import httpx
 
 from interactor_client.advised import missing
 from interactor_client.types import OnInvalid, OnReconnect
-from interactor_ext._engine.arguments import at_least_zero, kind_of, require_callback
+from interactor_ext._engine.arguments import at_least, kind_of, require_callback
 from interactor_ext._engine.call import Call, describe_request, secrets_of
 from interactor_ext._engine.errors import (
     APIConnectionError,
@@ -90,7 +90,7 @@ class BaseStream(Generic[E]):
             if callback is not None:
                 require_callback(name, callback, is_awaited=self._awaits_callbacks)
         if max_reconnects is not None:
-            at_least_zero(max_reconnects, "max_reconnects")
+            at_least(0, max_reconnects, "max_reconnects")
         self._client = client
         self._client_closing = client.closing
         self._kwargs = kwargs

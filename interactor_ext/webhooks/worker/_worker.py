@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
-from interactor_ext._engine.arguments import above_zero, at_least_zero
+from interactor_ext._engine.arguments import above_zero, at_least
 from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.fork import after_fork_in_child, fork_safe_lock
@@ -184,8 +184,8 @@ class WebhookWorker(QueueLoop):
         timeout = handler_timeout_of(given, _HANDLER_SECONDS) or _NO_LIMIT
         self._in_caller = HandlerRun(CALLER_THREADS, timeout)
         self._in_loop = HandlerRun(handler_threads(), timeout)
-        self._retry_delays = tuple(at_least_zero(delay, "Each of retry_delays") for delay in retry_delays)
-        self._poll_interval = at_least_zero(poll_interval, "poll_interval")
+        self._retry_delays = tuple(at_least(0, delay, "Each of retry_delays") for delay in retry_delays)
+        self._poll_interval = at_least(0, poll_interval, "poll_interval")
         self._warned: dict[str, str] = {}
 
     def run_once(self) -> bool:
