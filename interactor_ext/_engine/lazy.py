@@ -72,7 +72,7 @@ def adopt(package: str, *values: object) -> None:
             for name, hint in hints.items():
                 text = hint.__forward_arg__ if isinstance(hint, ForwardRef) else hint
                 if isinstance(text, str):  # its names only resolve where it is defined
-                    hints[name] = ForwardRef(text, False, value.__module__, is_class=True)
+                    hints[name] = ForwardRef(text, module=value.__module__, is_class=True)
             value.__module__ = package
 
 
