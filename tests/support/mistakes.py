@@ -41,6 +41,16 @@ _CHANGING = (
     (r"\broom_[0-9a-f]+", "room_4Kd9"),
     (r"\. Did you mean '\w+'\?", ""),  # Python 3.13 suggests a keyword by itself
     (r"There is no cassette \S+/", "There is no cassette tests/cassettes/"),
+    # Python 3.14 says these in words of its own.
+    (
+        r"TypeError: '[\w.]*?(\w+)' object does not support the asynchronous context manager .* to use 'with'\?",
+        r"WrongWithError: \1 is sync: write `with`, not `async with`, or use AsyncInteractorClient",
+    ),
+    (
+        r"TypeError: '[\w.]*?(\w+)' object does not support the context manager protocol .* to use 'async with'\?",
+        r"WrongWithError: \1 is async: write `async with`, not `with`, or use InteractorClient",
+    ),
+    (r"'(\w+)' object can't be awaited", r"object \1 can't be used in 'await' expression"),
 )
 
 

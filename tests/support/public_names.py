@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ForwardRef
 
 from tests.support.contract import operations
 
@@ -98,8 +98,29 @@ def called(value: Any) -> str:
         own = owner.__module__.startswith("interactor")
         if not own or issubclass(value, Enum) or getattr(value, "_is_protocol", False):
             return ""
-    text = re.sub(r"\{([^{}:]*)\}", in_order, str(inspect.signature(value)))
+    signature = inspect.signature(value)
+    parameters = [each.replace(annotation=_Text(each.annotation)) for each in signature.parameters.values()]
+    result = _Text(signature.return_annotation)
+    signature = signature.replace(parameters=parameters, return_annotation=result)
+    text = re.sub(r"\{([^{}:]*)\}", in_order, str(signature))
     return re.sub(r"<(?:function |class ')?([\w.]+)[^>]*>", r"\1", text)
+
+
+class _Text:
+    """An annotation, printed in the same way by each version of Python: as its text, without quotes."""
+
+    def __new__(cls, annotation: Any) -> Any:
+        text = annotation.__forward_arg__ if isinstance(annotation, ForwardRef) else annotation
+        if not isinstance(text, str):
+            return annotation
+        found = super().__new__(cls)
+        found.text = text
+        return found
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 def in_order(members: re.Match[str]) -> str:

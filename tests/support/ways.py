@@ -27,6 +27,7 @@ ROOT = f"{DOCS.parent}/"
 CODE = ("interactor_ext/", "interactor_client/")
 # These are in front of half of all functions and would hide who calls whom.
 WRAPPERS = ("interactor_client/advised.py", "interactor_ext/_engine/lazy.py")
+ONLY_ON_314 = "_LockOf314.__enter__"
 BANDS = {
     "kits": ("cli", "pytest_plugin", "testing", "sandbox"),
     "layer": ("relay", "_clients", "chat", "tools", "webhooks", "telemetry", "doors", "_interactor", "_engine"),
@@ -59,7 +60,9 @@ def traced(run: Callable[[], object], place_of: Callable[[str], str]) -> dict[st
 
     def place(frame: FrameType) -> str:
         path = frame.f_code.co_filename.removeprefix(ROOT)
-        return place_of(path).removeprefix("interactor_ext/") if path.startswith(CODE) and path not in WRAPPERS else ""
+        if not path.startswith(CODE) or path in WRAPPERS or frame.f_code.co_qualname == ONLY_ON_314:
+            return ""
+        return place_of(path).removeprefix("interactor_ext/")
 
     def note(frame: FrameType, event: str, _: object) -> None:
         if event == "call" and (here := place(frame)) and here not in steps:

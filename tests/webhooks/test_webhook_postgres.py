@@ -196,7 +196,7 @@ def test_take_finds_the_events_of_a_service_by_their_index(postgres: PostgresSer
     assert queue.take("t", 60, "shop") is None
     queue.close()  # which is when PostgreSQL counts
     scans = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'interactor_webhook_queue_service'"
-    eventually(lambda: postgres.run(scans) == [(1,)], "a scan of the index")
+    eventually(lambda: postgres.run(scans) > [(0,)], "a scan of the index")  # PostgreSQL 18 counts two
 
 
 def test_calls_are_read_committed_in_a_server_whose_default_is_serializable(

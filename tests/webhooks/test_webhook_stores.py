@@ -329,7 +329,7 @@ def test_sqlite_writes_are_on_disk_before_their_method_returns(kind: Any, tmp_pa
 
 
 # Where the signal comes right after a connection was opened, nobody has it yet, to close it: since 3.13 Python says so.
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <sqlite3:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore:Exception ignored .*<sqlite3:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("is_new", [True, False])
 def test_sqlite_survives_interrupt_in_every_line(tmp_path: Path, is_new: bool) -> None:
     with ThreadPoolExecutor(1) as other_thread:

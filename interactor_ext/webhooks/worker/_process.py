@@ -47,6 +47,7 @@ _FLUSH_SECONDS = 1.0
 def main(arguments: list[str] | None = None, *, prog: str = "python -m interactor_ext.webhooks.worker") -> int:
     """Return the exit status. Ends the process itself if hanging handlers would keep it alive."""
     parser = argparse.ArgumentParser(prog=prog, description=DESCRIPTION, epilog=EPILOG, formatter_class=FORMATTER)
+    vars(parser)["color"] = False  # since 3.14 FORCE_COLOR would color pipes too
     parser.add_argument("router", metavar="module:name", help=ROUTER)
     add_options(parser)
     options = parser.parse_args(arguments)
