@@ -58,7 +58,8 @@ export class SSEDecoder {
   /** @type {number | undefined} */
   retry;
   #maxEventSize;
-  #text = new TextDecoder(); // takes a byte order mark away
+  #text = new TextDecoder("utf-8", { ignoreBOM: true }); // Node 24 takes two away if the first is in pieces
+  #isAtStart = true;
   #afterCR = false;
   #line = ""; // the unfinished line
   /** @type {string[]} */
@@ -81,6 +82,8 @@ export class SSEDecoder {
   *feed(chunk) {
     let text = this.#text.decode(chunk, { stream: true });
     if (text === "") return;
+    if (this.#isAtStart) text = text.replace(/^\ufeff/, "");
+    this.#isAtStart = false;
     if (this.#afterCR && text.startsWith("\n")) text = text.slice(1);
     // A CR ends its line at once; a LF that opens the next chunk then belongs to it.
     this.#afterCR = text.endsWith("\r");
