@@ -279,7 +279,6 @@ PAGES = {
     "../CONTRIBUTING.md": [
         f"A test hangs after {stated('pyproject.toml', '^timeout = ([0-9]+)')} s",
         f"or {stated('tests/conftest.py', 'mark.timeout.([0-9]+)')} s if it is `full`",
-        f"on each Python from {stated('.ci/run', 'version in ([0-9.]+)')} to {stated('.ci/run', '([0-9.]+); do')}",
     ],
     "../interactor_ext/relay/static/README.md": [BROWSERS],
 }
