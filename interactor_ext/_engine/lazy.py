@@ -68,7 +68,7 @@ def adopt(package: str, *values: object) -> None:
     for value in values:
         is_ours = isinstance(value, type | FunctionType) and value.__module__.startswith("interactor_ext.")
         if is_ours and not hasattr(sys.modules[value.__module__], "__all__"):
-            hints = value.__annotations__ if isinstance(value, type) else {}  # 3.14 has them in no `vars` of a tuple
+            hints = value.__annotations__ if isinstance(value, type) else {}  # not in `vars` of a 3.14 NamedTuple
             for name, hint in hints.items():
                 text = hint.__forward_arg__ if isinstance(hint, ForwardRef) else hint
                 if isinstance(text, str):  # its names only resolve where it is defined

@@ -99,25 +99,22 @@ def called(value: Any) -> str:
         if not own or issubclass(value, Enum) or getattr(value, "_is_protocol", False):
             return ""
     signature = inspect.signature(value)
-    parameters = [each.replace(annotation=_Text(each.annotation)) for each in signature.parameters.values()]
-    result = _Text(signature.return_annotation)
+    parameters = [each.replace(annotation=printable(each.annotation)) for each in signature.parameters.values()]
+    result = printable(signature.return_annotation)
     signature = signature.replace(parameters=parameters, return_annotation=result)
     text = re.sub(r"\{([^{}:]*)\}", in_order, str(signature))
     return re.sub(r"<(?:function |class ')?([\w.]+)[^>]*>", r"\1", text)
 
 
+def printable(annotation: Any) -> Any:
+    """An annotation that each version of Python prints in the same way: as its text, without quotes."""
+    text = annotation.__forward_arg__ if isinstance(annotation, ForwardRef) else annotation
+    return _Text(text) if isinstance(text, str) else annotation
+
+
 class _Text:
-    """An annotation, printed in the same way by each version of Python: as its text, without quotes."""
-
-    def __new__(cls, annotation: Any) -> Any:
-        text = annotation.__forward_arg__ if isinstance(annotation, ForwardRef) else annotation
-        if not isinstance(text, str):
-            return annotation
-        found = super().__new__(cls)
-        found.text = text
-        return found
-
-    text: str
+    def __init__(self, text: str) -> None:
+        self.text = text
 
     def __repr__(self) -> str:
         return self.text
